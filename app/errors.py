@@ -1,7 +1,7 @@
 """Every refusal that a client can see, and how it looks on the wire.
 
 ApiError
-├── BadRequest       400  InvalidValue, MalformedBody, FamiliesDiffer
+├── BadRequest       400  InvalidValue, UnknownMarker, MalformedBody, FamiliesDiffer
 ├── Unauthorized     401
 ├── Forbidden        403  RoleMissing, OtherProject, MemberForbidden, QuotaExceeded
 ├── NotFound         404  PathNotFound, PoolNotFound, PoolExhausted,
@@ -74,6 +74,13 @@ class InvalidValue(BadRequest):
 
     def __init__(self, member: str, rule: str, value: object) -> None:
         super().__init__(f"{member} {quote(value)}: {rule}.")
+
+
+class UnknownMarker(InvalidValue):
+    """A page cannot begin after something that the list does not have."""
+
+    def __init__(self, marker: object) -> None:
+        super().__init__("marker", "must be the id of a member of this list", marker)
 
 
 class MalformedBody(BadRequest):
@@ -218,14 +225,14 @@ class AddressExists(Conflict):
     """An address stands in a pool already."""
 
     def __init__(self, address: object) -> None:
-        super().__init__(f"ip_range: {address} is in a pool already.")
+        super().__init__(f"{address} is in a pool already.")
 
 
 class AddressHeld(Conflict):
     """An address cannot leave its pool while a project holds it."""
 
     def __init__(self, address: object) -> None:
-        super().__init__(f"ip_range: {address} is held by a project.")
+        super().__init__(f"{address} is held by a project.")
 
 
 class TooLarge(ApiError):
@@ -269,3 +276,18 @@ class DatabaseUnavailable(Unavailable):
 
     def __init__(self) -> None:
         super().__init__("The database cannot be reached at present; try again.")
+
+
+def fault(error: ApiError) -> dict[str, dict[str, object]]:
+    """Return the body of a refusal, as JSON has it."""
+    return fault_body(error.status, str(error), error.headers)
+
+
+def fault_body(
+    status: int, message: str, headers: Mapping[str, str] | None = None
+) -> dict[str, dict[str, object]]:
+    """Return the body of any refusal, as JSON has it."""
+    body: dict[str, object] = {"code": status, "message": message}
+    if status in (413, 429) and headers and "Retry-After" in headers:
+        body["retryAfter"] = int(headers["Retry-After"])
+    return {fault_name(status): body}

@@ -1,0 +1,181 @@
+CREATE FUNCTION public.refuse_to_rewrite_history() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE integrity_constraint_violation
+        USING MESSAGE = 'an interval is ended once, and never changed otherwise',
+              CONSTRAINT = TG_NAME;
+END
+$$;
+
+CREATE TABLE public.addresses (
+    address inet NOT NULL,
+    pool_id bigint NOT NULL,
+    interface text DEFAULT 'eth0'::text NOT NULL,
+    state text DEFAULT 'free'::text NOT NULL,
+    pick double precision DEFAULT random() NOT NULL,
+    changed_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    floating_ip_id bigint,
+    floating_ip_uuid uuid,
+    project_id text COLLATE pg_catalog."C",
+    fixed_ip inet,
+    revision bigint,
+    CONSTRAINT address_is_free_held_resting_or_reserved CHECK ((state = ANY (ARRAY['free'::text, 'held'::text, 'resting'::text, 'reserved'::text]))),
+    CONSTRAINT address_is_one_address CHECK ((masklen(address) =
+CASE family(address)
+    WHEN 4 THEN 32
+    ELSE 128
+END)),
+    CONSTRAINT held_address_is_a_floating_ip CHECK (
+CASE state
+    WHEN 'held'::text THEN (num_nulls(floating_ip_id, floating_ip_uuid, project_id, revision) = 0)
+    ELSE (num_nonnulls(floating_ip_id, floating_ip_uuid, project_id, revision, fixed_ip) = 0)
+END)
+);
+
+CREATE TABLE public.alembic_version (
+    version_num character varying(32) NOT NULL
+);
+
+CREATE TABLE public.fixed_ips (
+    project_id text NOT NULL COLLATE pg_catalog."C",
+    address inet NOT NULL,
+    server_id bigint NOT NULL,
+    CONSTRAINT fixed_ip_is_one_address CHECK ((masklen(address) =
+CASE family(address)
+    WHEN 4 THEN 32
+    ELSE 128
+END))
+);
+
+CREATE SEQUENCE public.floating_ip_ids
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+CREATE TABLE public.history (
+    id bigint NOT NULL,
+    address inet NOT NULL,
+    floating_ip_id bigint NOT NULL,
+    project_id text NOT NULL COLLATE pg_catalog."C",
+    fixed_ip inet,
+    server_id bigint,
+    since timestamp with time zone NOT NULL,
+    until timestamp with time zone,
+    actor text NOT NULL,
+    request_id text NOT NULL,
+    CONSTRAINT fixed_ip_has_a_server CHECK (((fixed_ip IS NULL) = (server_id IS NULL))),
+    CONSTRAINT interval_does_not_end_before_it_begins CHECK ((until >= since))
+);
+
+ALTER TABLE public.history ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.history_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.pools (
+    id bigint NOT NULL,
+    name text NOT NULL COLLATE pg_catalog."C",
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT pool_name_is_a_word CHECK (((name ~ '^[A-Za-z0-9._-]{1,64}$'::text) AND (name <> 'null'::text)))
+);
+
+ALTER TABLE public.pools ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.pools_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.quotas (
+    project_id text NOT NULL COLLATE pg_catalog."C",
+    allowed integer,
+    used integer DEFAULT 0 NOT NULL,
+    CONSTRAINT quota_is_a_number_or_no_limit CHECK ((allowed >= '-1'::integer)),
+    CONSTRAINT quota_used_is_not_negative CHECK ((used >= 0))
+)
+WITH (fillfactor='50');
+
+CREATE TABLE public.servers (
+    id bigint NOT NULL,
+    uuid uuid DEFAULT gen_random_uuid() NOT NULL,
+    project_id text NOT NULL COLLATE pg_catalog."C",
+    name text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT server_name_is_short CHECK (((length(name) >= 1) AND (length(name) <= 255)))
+);
+
+ALTER TABLE public.servers ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.servers_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+ALTER TABLE ONLY public.addresses
+    ADD CONSTRAINT addresses_pkey PRIMARY KEY (address);
+
+ALTER TABLE ONLY public.alembic_version
+    ADD CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num);
+
+ALTER TABLE ONLY public.fixed_ips
+    ADD CONSTRAINT fixed_ips_pkey PRIMARY KEY (project_id, address);
+
+ALTER TABLE ONLY public.history
+    ADD CONSTRAINT history_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.history
+    ADD CONSTRAINT one_owner_at_a_time EXCLUDE USING gist (address inet_ops WITH =, tstzrange(since, until) WITH &&);
+
+ALTER TABLE ONLY public.pools
+    ADD CONSTRAINT pools_name_key UNIQUE (name);
+
+ALTER TABLE ONLY public.pools
+    ADD CONSTRAINT pools_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.quotas
+    ADD CONSTRAINT quotas_pkey PRIMARY KEY (project_id);
+
+ALTER TABLE ONLY public.servers
+    ADD CONSTRAINT servers_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.servers
+    ADD CONSTRAINT servers_project_id_id_key UNIQUE (project_id, id);
+
+ALTER TABLE ONLY public.servers
+    ADD CONSTRAINT servers_uuid_key UNIQUE (uuid);
+
+CREATE UNIQUE INDEX addresses_floating_ip_uuid_key ON public.addresses USING btree (floating_ip_uuid) WHERE (floating_ip_uuid IS NOT NULL);
+
+CREATE INDEX addresses_free_idx ON public.addresses USING btree (pool_id, pick) WHERE (state = 'free'::text);
+
+CREATE UNIQUE INDEX addresses_project_id_floating_ip_id_key ON public.addresses USING btree (project_id, floating_ip_id) WHERE (floating_ip_id IS NOT NULL);
+
+CREATE INDEX fixed_ips_project_id_server_id_idx ON public.fixed_ips USING btree (project_id, server_id);
+
+CREATE UNIQUE INDEX one_floating_ip_per_fixed_ip ON public.addresses USING btree (project_id, fixed_ip) WHERE (fixed_ip IS NOT NULL);
+
+CREATE UNIQUE INDEX one_open_interval_per_floating_ip ON public.history USING btree (floating_ip_id) WHERE (until IS NULL);
+
+CREATE TRIGGER history_is_ended_once BEFORE UPDATE ON public.history FOR EACH ROW WHEN (((old.until IS NOT NULL) OR (new.until IS NULL) OR (((((((((old.id IS DISTINCT FROM new.id) OR (old.address IS DISTINCT FROM new.address)) OR (old.floating_ip_id IS DISTINCT FROM new.floating_ip_id)) OR (old.project_id IS DISTINCT FROM new.project_id)) OR (old.fixed_ip IS DISTINCT FROM new.fixed_ip)) OR (old.server_id IS DISTINCT FROM new.server_id)) OR (old.since IS DISTINCT FROM new.since)) OR (old.actor IS DISTINCT FROM new.actor)) OR (old.request_id IS DISTINCT FROM new.request_id)))) EXECUTE FUNCTION public.refuse_to_rewrite_history();
+
+CREATE TRIGGER history_of_the_present_stays BEFORE DELETE ON public.history FOR EACH ROW WHEN ((old.until IS NULL)) EXECUTE FUNCTION public.refuse_to_rewrite_history();
+
+ALTER TABLE ONLY public.addresses
+    ADD CONSTRAINT address_is_in_a_pool FOREIGN KEY (pool_id) REFERENCES public.pools(id);
+
+ALTER TABLE ONLY public.fixed_ips
+    ADD CONSTRAINT fixed_ip_is_of_its_servers_project FOREIGN KEY (project_id, server_id) REFERENCES public.servers(project_id, id);
+
+ALTER TABLE ONLY public.addresses
+    ADD CONSTRAINT fixed_ip_is_of_the_same_project FOREIGN KEY (project_id, fixed_ip) REFERENCES public.fixed_ips(project_id, address);

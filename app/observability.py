@@ -1,0 +1,78 @@
+"""The request id and the one log line of every request."""
+
+import logging
+import sys
+import time
+import uuid
+
+import structlog
+from pydantic_core import to_json
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+REQUEST_ID_HEADERS = (b"x-openstack-request-id", b"x-compute-request-id")
+
+Event = dict[str, object]
+
+
+def configure_logging(level: str) -> None:
+    """Write one JSON object a line to standard error, from this level up."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(serializer=_serialize),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(level=level.upper(), stream=sys.stderr, format="%(message)s")
+
+
+def _serialize(event: Event, **_: object) -> str:
+    return to_json(event, fallback=str).decode()
+
+
+log = structlog.get_logger()
+
+
+class RequestLog:
+    """Gives every request an id, and writes one line when it has been answered.
+
+    Stands outermost, so that the id is on every answer and the line tells what was
+    really sent. The id comes from here: a caller's own would let it forge history.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request_id = f"req-{uuid.uuid4()}"
+        scope.setdefault("state", {})["request_id"] = request_id
+        id_headers = [(name, request_id.encode()) for name in REQUEST_ID_HEADERS]
+        status = 0
+        began = time.perf_counter()
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", ()), *id_headers]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_with_id)
+        finally:
+            log.info(
+                "request",
+                request_id=request_id,
+                method=scope["method"],
+                path=scope["path"][:256],
+                status=status,
+                milliseconds=round((time.perf_counter() - began) * 1000, 1),
+            )

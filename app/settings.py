@@ -1,0 +1,77 @@
+"""What an operator can set, with units and bounds.
+
+Every name here is an environment variable with the prefix FLOATING_IPS_, but for
+DATABASE_URL. Settings are read where the process starts and handed down from there.
+"""
+
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+POOL_NAME = r"^[A-Za-z0-9._-]{1,64}$"
+"""What the name of a pool looks like; `null`, which XML needs, is no name."""
+
+
+class Settings(BaseSettings):
+    """Read once, where the process starts, and handed down from there."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="FLOATING_IPS_", frozen=True, env_ignore_empty=True
+    )
+
+    database_url: str | None = Field(
+        default=None,
+        validation_alias="DATABASE_URL",
+        description="Postgres to use; without it `serve` starts one of its own.",
+    )
+    database_pool_size: int = Field(
+        default=16, ge=1, le=200, description="Connections per worker."
+    )
+    pg_bindir: Path | None = Field(
+        default=None, description="Folder with `postgres` and `initdb` to embed."
+    )
+    auth: Literal["noauth"] | None = Field(
+        default=None,
+        description="How callers are known; must be chosen where DATABASE_URL is set.",
+    )
+    allow_insecure: bool = Field(
+        default=False, description="Let `noauth` listen beyond the loopback address."
+    )
+    default_pool: str = Field(
+        default="public",
+        pattern=POOL_NAME,
+        description="The pool that is meant where a request names none.",
+    )
+    default_quota: int = Field(
+        default=10,
+        ge=-1,
+        le=2**31 - 1,
+        description="Floating IPs of a project without a quota of its own; "
+        "-1 is no limit.",
+    )
+    fixed_range: IPv4Network | IPv6Network = Field(
+        default=IPv4Network("10.0.0.0/16"),
+        description="Where a member's servers get their fixed IPs.",
+    )
+    lock_timeout: int = Field(
+        default=2_000, ge=1, le=60_000, description="Milliseconds to wait for a row."
+    )
+    request_timeout: int = Field(
+        default=2_500,
+        ge=100,
+        le=60_000,
+        description="Milliseconds that a request may spend on the database.",
+    )
+    client_timeout: int = Field(
+        default=10_000,
+        ge=100,
+        le=600_000,
+        description="Milliseconds that a client may take to send a request whole, and "
+        "to take more of an answer.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="The least level that is logged."
+    )
