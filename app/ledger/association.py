@@ -1,0 +1,109 @@
+"""Pointing floating IPs at the fixed IPs of servers."""
+
+from ipaddress import ip_address
+
+from asyncpg import Record, UniqueViolationError
+
+from app.auth import Caller
+from app.database import Tx
+from app.errors import (
+    FamiliesDiffer,
+    FixedIPNotFound,
+    FixedIPOccupied,
+    FloatingIPNotFound,
+)
+from app.ledger import history
+from app.ledger.addresses import Address
+
+ONE_EACH = "one_floating_ip_per_fixed_ip"
+
+LOCK = """
+SELECT host(address) AS ip, host(fixed_ip) AS fixed_ip
+  FROM addresses
+ WHERE project_id = $1 AND floating_ip_id = $2
+   FOR UPDATE
+"""
+
+
+async def _lock(tx: Tx, project_id: str, floating_ip_id: int) -> Record:
+    row = await tx.fetchrow(LOCK, project_id, floating_ip_id)
+    if row is None:
+        raise FloatingIPNotFound(floating_ip_id)
+    return row
+
+
+# The share of the key keeps the server from being removed until the transaction ends.
+LOCK_FIXED_IP = """
+SELECT server_id
+  FROM fixed_ips
+ WHERE project_id = $1 AND address = $2
+   FOR KEY SHARE
+"""
+
+# Answers at once where a committed floating IP stands in the way. To let the unique
+# index find it would mean to wait for whoever moves that one, and two that swap their
+# fixed IPs would wait for each other.
+OCCUPANT = """
+SELECT floating_ip_id
+  FROM addresses
+ WHERE project_id = $1 AND fixed_ip = $2
+"""
+
+POINT = """
+UPDATE addresses
+   SET fixed_ip = $3,
+       revision = revision + 1,
+       changed_at = greatest(clock_timestamp(), changed_at)
+ WHERE project_id = $1 AND floating_ip_id = $2
+RETURNING changed_at
+"""
+
+
+async def associate(
+    tx: Tx, caller: Caller, floating_ip_id: int, fixed_ip: Address
+) -> None:
+    """Point a floating IP at a fixed IP of the same project; moves it if need be.
+
+    Locks the address, then the fixed IP (shared).
+    Raises FloatingIPNotFound, FixedIPNotFound, FamiliesDiffer, FixedIPOccupied.
+    """
+    project_id = caller.project_id
+    present = await _lock(tx, project_id, floating_ip_id)
+    server_id = await tx.fetchval(LOCK_FIXED_IP, project_id, fixed_ip)
+    if server_id is None:
+        raise FixedIPNotFound(fixed_ip)
+    if (ip := ip_address(present["ip"])).version != fixed_ip.version:
+        raise FamiliesDiffer(ip, fixed_ip)
+    if present["fixed_ip"] != str(fixed_ip):
+        if await tx.fetchval(OCCUPANT, project_id, fixed_ip) is not None:
+            raise FixedIPOccupied(fixed_ip)
+        await _point(tx, caller, floating_ip_id, fixed_ip, server_id)
+
+
+async def disassociate(tx: Tx, caller: Caller, floating_ip_id: int) -> None:
+    """Point a floating IP at nothing; the project keeps it.
+
+    Locks the address.
+    Raises FloatingIPNotFound.
+    """
+    present = await _lock(tx, caller.project_id, floating_ip_id)
+    if present["fixed_ip"] is not None:
+        await _point(tx, caller, floating_ip_id, None, None)
+
+
+async def _point(
+    tx: Tx,
+    caller: Caller,
+    floating_ip_id: int,
+    fixed_ip: Address | None,
+    server_id: int | None,
+) -> None:
+    try:
+        changed_at = await tx.fetchval(
+            POINT, caller.project_id, floating_ip_id, fixed_ip
+        )
+    except UniqueViolationError as violation:
+        if violation.constraint_name != ONE_EACH:
+            raise
+        raise FixedIPOccupied(fixed_ip) from violation
+    await history.turn(tx, caller, floating_ip_id, changed_at, fixed_ip, server_id)

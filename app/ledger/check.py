@@ -1,0 +1,143 @@
+"""The audit of the ledger's promises on a live database, as of one moment.
+
+Each statement returns what breaks its promise, a sentence a row; none is what is hoped
+for. The constraints make most of these impossible; the audit does not rely on them.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from app.database import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """A promise of the ledger, numbered as in the design, and what would break it."""
+
+    number: int | None
+    text: str
+    breaches: str
+
+
+ONE_OWNER = """
+SELECT format('%s: held from %s while another held it until %s', host(address), since,
+              before)
+  FROM (SELECT address, since, until,
+               lag(coalesce(until, 'infinity'))
+                   OVER (PARTITION BY address ORDER BY since, until) AS before
+          FROM history
+         WHERE until IS DISTINCT FROM since) AS intervals
+ WHERE before > since
+ UNION ALL
+SELECT format('floating IP %s stands for %s addresses', floating_ip_id, count(*))
+  FROM addresses
+ WHERE floating_ip_id IS NOT NULL
+ GROUP BY floating_ip_id
+HAVING count(*) > 1
+"""
+
+EVERY_ADDRESS_COUNTS = """
+SELECT format('%s: %s, with floating IP %s of project %s', host(address), state,
+              coalesce(CAST(floating_ip_id AS text), 'none'),
+              coalesce(project_id, 'none'))
+  FROM addresses
+ WHERE state NOT IN ('free', 'held', 'resting', 'reserved')
+    OR (state = 'held')
+       IS DISTINCT FROM (floating_ip_id IS NOT NULL AND project_id IS NOT NULL)
+"""
+
+QUOTA = """
+SELECT format('project %s holds %s floating IPs, and %s are counted', project_id,
+              coalesce(holds, 0), coalesce(used, 0))
+  FROM quotas
+  FULL JOIN (SELECT project_id, count(*) AS holds
+               FROM addresses
+              WHERE state = 'held'
+              GROUP BY project_id) AS held USING (project_id)
+ WHERE coalesce(holds, 0) <> coalesce(used, 0)
+"""
+
+ONE_PROJECT = """
+SELECT format('floating IP %s: no server of project %s has its fixed IP %s',
+              a.floating_ip_id, a.project_id, host(a.fixed_ip))
+  FROM addresses a
+ WHERE a.fixed_ip IS NOT NULL
+   AND NOT EXISTS (SELECT FROM fixed_ips f
+                           JOIN servers s
+                             ON s.id = f.server_id AND s.project_id = f.project_id
+                    WHERE f.project_id = a.project_id AND f.address = a.fixed_ip)
+"""
+
+ONE_EACH = """
+SELECT format('fixed IP %s of project %s has %s floating IPs', host(fixed_ip),
+              project_id, count(*))
+  FROM addresses
+ WHERE fixed_ip IS NOT NULL
+ GROUP BY project_id, fixed_ip
+HAVING count(*) > 1
+ UNION ALL
+SELECT format('%s is associated, and %s', host(address), state)
+  FROM addresses
+ WHERE fixed_ip IS NOT NULL AND state <> 'held'
+"""
+
+HISTORY_IS_TRUE = """
+SELECT format('%s: the present is not what history says last',
+              host(coalesce(a.address, h.address)))
+  FROM (SELECT a.address, a.floating_ip_id, a.project_id, a.fixed_ip, f.server_id,
+               a.changed_at
+          FROM addresses a
+          LEFT JOIN fixed_ips f
+            ON f.project_id = a.project_id AND f.address = a.fixed_ip
+         WHERE a.state = 'held') AS a
+  FULL JOIN (SELECT address, floating_ip_id, project_id, fixed_ip, server_id, since
+               FROM history
+              WHERE until IS NULL) AS h
+    ON h.address = a.address AND h.floating_ip_id = a.floating_ip_id
+ WHERE (a.address, a.project_id, a.fixed_ip, a.server_id, a.changed_at)
+       IS DISTINCT FROM (h.address, h.project_id, h.fixed_ip, h.server_id, h.since)
+ UNION ALL
+SELECT format('floating IP %s: its history has a gap at %s', floating_ip_id, since)
+  FROM (SELECT floating_ip_id, since,
+               lag(until) OVER (PARTITION BY floating_ip_id ORDER BY id) AS before
+          FROM history) AS intervals
+ WHERE before <> since
+"""
+
+# What 0001 and later migrations put in force.
+IN_FORCE = """
+SELECT format('%s is missing or not valid', name)
+  FROM unnest(CAST('{
+           addresses_pkey, address_is_in_a_pool,
+           address_is_free_held_resting_or_reserved, held_address_is_a_floating_ip,
+           addresses_project_id_floating_ip_id_key, addresses_floating_ip_uuid_key,
+           quotas_pkey, quota_used_is_not_negative,
+           fixed_ips_pkey, fixed_ip_is_of_the_same_project,
+           fixed_ip_is_of_its_servers_project, one_floating_ip_per_fixed_ip,
+           one_owner_at_a_time, one_open_interval_per_floating_ip,
+           interval_does_not_end_before_it_begins,
+           history_is_ended_once, history_of_the_present_stays}' AS text[])) AS name
+ WHERE NOT EXISTS (SELECT FROM pg_constraint WHERE conname = name AND convalidated)
+   AND NOT EXISTS (SELECT FROM pg_index JOIN pg_class ON oid = indexrelid
+                    WHERE relname = name AND indisunique AND indisvalid)
+   AND NOT EXISTS (SELECT FROM pg_trigger WHERE tgname = name AND tgenabled = 'O')
+"""
+
+PROMISES = (
+    Promise(1, "one owner per address at a time", ONE_OWNER),
+    Promise(
+        2, "every address is free, held, resting or reserved", EVERY_ADDRESS_COUNTS
+    ),
+    Promise(3, "what a project holds is what its quota counts", QUOTA),
+    Promise(6, "a floating IP and its server are of one project", ONE_PROJECT),
+    Promise(7, "a fixed IP has one floating IP at most", ONE_EACH),
+    Promise(8, "history tells the present, without gaps", HISTORY_IS_TRUE),
+    Promise(None, "the constraints that hold all this are in force", IN_FORCE),
+)
+
+
+async def audit(tx: Tx) -> AsyncIterator[tuple[Promise, list[str]]]:
+    """Yield each promise with what breaks it, ten sentences at most."""
+    for promise in PROMISES:
+        rows = await tx.fetch(f"{promise.breaches} LIMIT 10")
+        yield promise, [row[0] for row in rows]
