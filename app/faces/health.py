@@ -1,0 +1,52 @@
+"""Whether the process lives, and whether it can serve."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, Field
+
+from app.database import connection
+from app.faces.described import Declared, refusal
+from app.faces.http import DatabaseDep, answer
+
+router = APIRouter(tags=["health"])
+
+SCHEMA = "SELECT version_num FROM alembic_version"
+
+
+class Health(BaseModel):
+    """What the process has to say of itself."""
+
+    status: Annotated[str, Field(description="How it is.", examples=["ready"])]
+
+
+def _says(status: str) -> Declared:
+    example = {"application/json": {"example": {"status": status}}}
+    return {200: {"description": "All is well.", "content": example}}
+
+
+FOR_ANYBODY: dict[str, Any] = {"security": []}
+
+
+@router.get(
+    "/livez",
+    response_model=Health,
+    responses=_says("alive"),
+    openapi_extra=FOR_ANYBODY,
+)
+async def livez() -> Response:
+    """Say that the process answers."""
+    return answer(Health(status="alive"))
+
+
+@router.get(
+    "/readyz",
+    response_model=Health,
+    responses=_says("ready") | {503: refusal(503)},
+    openapi_extra=FOR_ANYBODY,
+)
+async def readyz(database: DatabaseDep) -> Response:
+    """Say that requests can be served: the database answers and has its schema."""
+    async with connection(database) as lent:
+        await lent.fetchval(SCHEMA)
+    return answer(Health(status="ready"))

@@ -1,0 +1,71 @@
+"""The application, put together once; outermost last."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from app import auth, observability
+from app.database import LedgerDatabase
+from app.faces import docs, draft, health, operator, refusals
+from app.settings import Settings
+from app.wire.negotiation import ContentNegotiation
+from app.wire.security_headers import SecurityHeaders
+from app.wire.xml_codec import Codec
+
+BODY_LIMIT = 65_536
+"""Bytes; the longest body that any operation takes."""
+
+REQUESTS = draft.REQUESTS + operator.REQUESTS
+ANSWERS = draft.ANSWERS + operator.ANSWERS
+CODEC = Codec(REQUESTS, ANSWERS)
+"""Every root element that may come in and go out."""
+
+MOUNT = f"/v1.1/{{{auth.MOUNTED_PROJECT}}}"
+
+
+def create_api(settings: Settings, database: LedgerDatabase) -> FastAPI:
+    """Put the routes together, without what stands around them."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with database:
+            yield
+
+    api = FastAPI(
+        title="Floating IPs",
+        version="0.1.0",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        max_body_size=BODY_LIMIT,
+        generate_unique_id_function=lambda route: route.name,
+    )
+    api.state.database = database
+    api.state.settings = settings
+    api.state.authenticate = auth.noauth
+    refusals.install(api)
+    for face in (draft.router, operator.router):
+        api.include_router(face)
+        api.include_router(face, prefix=MOUNT, include_in_schema=False)
+    api.include_router(health.router)
+    docs.install(api, CODEC, REQUESTS + ANSWERS)
+    return api
+
+
+def wrap(api: FastAPI) -> ASGIApp:
+    """Put negotiation, security headers and the request log around the routes."""
+    negotiated = ContentNegotiation(api, CODEC)
+    return observability.RequestLog(SecurityHeaders(negotiated))
+
+
+def create_app(
+    settings: Settings | None = None, database: LedgerDatabase | None = None
+) -> ASGIApp:
+    """Build the application: `uvicorn --factory app.main:create_app`."""
+    settings = settings or Settings()
+    database = database or LedgerDatabase(settings)
+    observability.configure_logging(settings.log_level)
+    return wrap(create_api(settings, database))
