@@ -1,0 +1,59 @@
+# Needs Python 3.11 or newer and make; everything else comes from the hashed locks.
+
+VENV ?= .venv
+PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 python3.11,\
+  $(shell $(p) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(p))))
+BIN := $(VENV)/bin
+PORT ?= 8774
+DATA_DIR ?=
+WORKERS ?= 1
+
+.PHONY: help setup run test check format schema openapi lock bench clean
+
+help: ## Say what there is to make.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed." >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/run.ready: requirements.lock pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install -q --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/dev.ready: requirements-dev.lock $(VENV)/run.ready
+	$(BIN)/python -m pip install -q --require-hashes -r requirements-dev.lock
+	@touch $@
+
+setup: $(VENV)/dev.ready ## Install what tests and checks need.
+
+run: $(VENV)/run.ready ## Serve with a Postgres of our own and something to try.
+	$(BIN)/floating-ips serve --demo --port $(PORT) --workers $(WORKERS) $(if $(DATA_DIR),--data-dir $(DATA_DIR))
+
+test: setup ## Run the suite that CI runs first.
+	$(BIN)/python -m pytest -q -n 4 --dist worksteal $(ARGS)
+
+check: setup ## Check format, lint and types.
+	$(BIN)/ruff format --check . && $(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: setup ## Format the code, and mend what lint can mend.
+	$(BIN)/ruff check --fix-only -q . ; $(BIN)/ruff format .
+
+schema: setup ## Write alembic/schema.sql: what the migrations give.
+	$(BIN)/python -m tests.schema > alembic/schema.sql
+
+openapi: setup ## Write openapi/: what the application gives.
+	$(BIN)/floating-ips openapi
+
+lock: setup ## Pin anew what pyproject.toml asks for; the locks name no host.
+	$(BIN)/python -m pip install -q uv && $(BIN)/uv lock --upgrade
+	$(BIN)/uv export -q --frozen --format requirements.txt --no-emit-project --no-header --no-default-groups --group build -o requirements.lock
+	$(BIN)/uv export -q --frozen --format requirements.txt --no-emit-project --no-header -o requirements-dev.lock
+
+bench: setup ## Measure us and the limits in one run; prints ratios.
+	$(BIN)/python -m benchmarks $(ARGS)
+
+clean: ## Remove what make made; data stays.
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

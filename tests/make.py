@@ -1,0 +1,64 @@
+"""Rows to start from, and the few requests that most tests send."""
+
+from collections.abc import Sequence
+
+from httpx import AsyncClient, Response
+
+from app.database import Connection, LedgerDatabase, Tx, snapshot, transaction
+from app.ledger import check, pools, quotas, servers
+from app.ledger.addresses import parse_address, parse_range
+
+
+async def pool(
+    database: LedgerDatabase, ip_range: str = "203.0.113.0/28", name: str = "public"
+) -> None:
+    async with transaction(database) as tx:
+        await pools.add(tx, name, parse_range(ip_range), "eth0")
+
+
+async def quota(
+    database: LedgerDatabase, allowed: int, project_id: str = "demo"
+) -> None:
+    async with transaction(database) as tx:
+        await quotas.allow(tx, project_id, allowed)
+
+
+async def server(
+    database: LedgerDatabase,
+    *fixed_ips: str,
+    name: str = "web",
+    project_id: str = "demo",
+) -> int:
+    addresses = [parse_address(text) for text in fixed_ips]
+    async with transaction(database) as tx:
+        made = await servers.register(tx, project_id, name, addresses)
+    return made.id
+
+
+async def floating_ip(client: AsyncClient, fixed_ip: str | None = None) -> int:
+    """Allocate a floating IP, associate it if asked, and return its id."""
+    asked = {"allocate_address": {"fixed_ip": fixed_ip}} if fixed_ip else None
+    response = await client.post("/os-floating-ips", json=asked)
+    assert response.status_code == 200, response.text
+    floating_ip_id: int = response.json()["floating_ip"]["id"]
+    return floating_ip_id
+
+
+async def associate(
+    client: AsyncClient, floating_ip_id: int, fixed_ip: str
+) -> Response:
+    return await client.post(
+        f"/os-floating-ips/{floating_ip_id}/addFloatingIp",
+        json={"associate_address": {"fixed_ip": fixed_ip}},
+    )
+
+
+async def breaches(database: LedgerDatabase) -> Sequence[str]:
+    """Audit the ledger: what breaks a promise, and nothing if all is well."""
+    async with snapshot(database) as tx:
+        return await breaches_seen(tx)
+
+
+async def breaches_seen(connection: Connection) -> Sequence[str]:
+    """Audit the ledger as one connection sees it."""
+    return [line async for _, found in check.audit(Tx(connection)) for line in found]
