@@ -13,8 +13,8 @@ from asyncpg import UndefinedTableError
 from pydantic import ValidationError
 from pydantic_core import to_json
 
-from app import migrations, serve
-from app.database import LedgerDatabase, Tx, snapshot, transaction
+from app import fleet_cli, migrations, serve
+from app.database import LedgerDatabase, snapshot, transaction
 from app.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from app.errors import ApiError, quote
 from app.ledger import check as ledger_check
@@ -62,7 +62,13 @@ def _one_line_errors() -> Iterator[None]:
         problem = error.errors()[0]
         name = "_".join(str(part) for part in problem["loc"])
         _fail(f"setting {name}: {problem['msg']}")
-    except (ApiError, EmbeddedPostgresError, serve.CannotServe, OSError) as error:
+    except (
+        ApiError,
+        EmbeddedPostgresError,
+        serve.CannotServe,
+        fleet_cli.FleetError,
+        OSError,
+    ) as error:
         _fail(str(error))
 
 
@@ -153,8 +159,8 @@ def migrate(data_dir: DataDir = None) -> None:
     typer.echo(f"The schema is at {migrations.head()}.")
 
 
-def _pool_name(name: str) -> str:
-    if not re.fullmatch(POOL_NAME, name) or name == "null":
+def _pool_name(name: str | None) -> str | None:
+    if name is not None and (not re.fullmatch(POOL_NAME, name) or name == "null"):
         _fail(f"{quote(name)} is no name of a pool: it must match {POOL_NAME}.")
     return name
 
@@ -173,18 +179,23 @@ def pool_add(
     interface: Annotated[str, typer.Option(help="A name for you to read.")] = "eth0",
     data_dir: DataDir = None,
 ) -> None:
-    """Add addresses to a pool, which is created if there is none of that name."""
+    """Add addresses to a pool, which is created if there is none of that name.
+
+    All of them or none, and 2^24 at most: a network /8.
+    """
     with _one_line_errors():
         try:
             addresses = parse_range(ip_range)
         except ValueError as rule:
             _fail(f"{ip_range}: {rule}.")
+        pools.limit(addresses)
 
     async def work(database: LedgerDatabase, _: Settings) -> None:
         async with transaction(database) as tx:
-            await pools.add(tx, name, addresses, interface)
+            await pools.add(tx, name, addresses, interface, progress)
 
-    _run(data_dir, work)
+    with fleet_cli.progress(f"Adding to {name}", addresses.count) as progress:
+        _run(data_dir, work)
     typer.echo(f"Added {addresses.count} addresses to {name}.")
 
 
@@ -215,6 +226,37 @@ def pool_remove(name: PoolName, data_dir: DataDir = None) -> None:
     typer.echo(f"Removed {name}.")
 
 
+@main.command("import", help=fleet_cli.IMPORT_HELP)
+def import_fleet(
+    file: Annotated[str, typer.Argument(help="The CSV file; - is standard input.")],
+    into: Annotated[
+        str | None,
+        typer.Option("--pool", help="For addresses in no pool.", callback=_pool_name),
+    ] = None,
+    data_dir: DataDir = None,
+    *,
+    raise_quotas: Annotated[
+        bool, typer.Option("--raise-quotas", help="Raise quotas where need be.")
+    ] = False,
+) -> None:
+    """Take in the fleet that a file lists."""
+    with _one_line_errors():
+        work = fleet_cli.take_in(file, into, raise_quotas=raise_quotas)
+        fleet_cli.tell(_run(data_dir, work), into)
+
+
+@main.command("export", help=fleet_cli.EXPORT_HELP)
+def export_fleet(
+    file: Annotated[
+        str, typer.Argument(help="The file to write; - is standard output.")
+    ] = "-",
+    data_dir: DataDir = None,
+) -> None:
+    """Give out the fleet that the ledger holds."""
+    with _one_line_errors(), fleet_cli.output(file) as write:
+        _run(data_dir, fleet_cli.give_out(write))
+
+
 @main.command()
 def openapi(
     folder: Annotated[Path, typer.Option(help="Where the document is written.")] = Path(
@@ -233,23 +275,19 @@ def openapi(
 def check(data_dir: DataDir = None) -> None:
     """Audit every promise of the ledger; exit with 1 at the first that is broken."""
 
-    async def work(database: LedgerDatabase, _: Settings) -> bool:
+    async def work(
+        database: LedgerDatabase, _: Settings
+    ) -> list[tuple[ledger_check.Promise, list[str]]]:
         async with snapshot(database) as tx:
-            return await _audit(tx)
+            return [told async for told in ledger_check.audit(tx)]
 
-    if not _run(data_dir, work):
-        raise typer.Exit(1)
-
-
-async def _audit(tx: Tx) -> bool:
-    async for promise, breaches in ledger_check.audit(tx):
+    for promise, breaches in _run(data_dir, work):
         number = f"{promise.number}" if promise.number else "-"
         typer.echo(f"{'broken' if breaches else 'ok'} {number} {promise.text}")
         for breach in breaches:
             typer.echo(f"  {breach}", err=True)
         if breaches:
-            return False
-    return True
+            raise typer.Exit(1)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from typing import Any, NewType, Self, TypeAlias
 
 import asyncpg
-from databases import Database
+from databases import Database, DatabaseURL
 
 from app.errors import Busy, DatabaseUnavailable
 from app.settings import Settings
@@ -74,7 +74,11 @@ class LedgerDatabase(Database):
                 "timezone": "UTC",
             },
         }
-        super().__init__(settings.database_url or "", **options)
+        url = DatabaseURL(settings.database_url or "")
+        if "port" in url.options:
+            # As libpq writes it beside a socket's folder; `databases` passes it by.
+            options["port"] = int(url.options["port"])
+        super().__init__(url, **options)
 
     async def __aenter__(self) -> Self:
         """Open the pool; connections are made when they are needed."""

@@ -14,20 +14,40 @@ REQUEST_ID_HEADERS = (b"x-openstack-request-id", b"x-compute-request-id")
 Event = dict[str, object]
 
 
+QUIET = ("alembic", "databases")
+"""Libraries that tell at every start what nobody asked."""
+
+
 def configure_logging(level: str) -> None:
-    """Write one JSON object a line to standard error, from this level up."""
+    """Write one JSON object a line to standard error, from this level up.
+
+    What libraries log through the standard library comes in the same form.
+    """
+    said_of_all: list[structlog.typing.Processor] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
+    as_json = structlog.processors.JSONRenderer(serializer=_serialize)
     structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(serializer=_serialize),
-        ],
+        processors=[*said_of_all, as_json],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(level=level.upper(), stream=sys.stderr, format="%(message)s")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=said_of_all,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                as_json,
+            ],
+        )
+    )
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    for name in QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def _serialize(event: Event, **_: object) -> str:

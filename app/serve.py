@@ -19,6 +19,7 @@ from app.connections import Connection
 from app.database import LedgerDatabase
 from app.embedded import EmbeddedPostgres, die_with_parent
 from app.main import create_app
+from app.observability import configure_logging
 from app.settings import Settings
 
 WELCOME = """
@@ -90,6 +91,7 @@ def serve(
     Workers read their settings from the environment, so what was decided here is put
     there.
     """
+    configure_logging(settings.log_level)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _leave)
     migrations.upgrade(url)

@@ -40,7 +40,10 @@ def start_parent(place: Path) -> Iterator[Start]:
     def start(*arguments: object, python_path: Path = place) -> subprocess.Popen[str]:
         parent = subprocess.Popen(  # noqa: S603 - our own script.
             [sys.executable, PARENT, *map(str, arguments)],
-            env={"PYTHONPATH": f"{python_path}:{ROOT}", "HOME": str(place)},
+            env={
+                "PYTHONPATH": ":".join(map(str, [python_path, ROOT, *sys.path])),
+                "HOME": str(place),
+            },
             stdout=subprocess.PIPE,
             text=True,
             start_new_session=True,

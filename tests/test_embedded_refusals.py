@@ -258,7 +258,7 @@ def test_a_worker_ends_with_its_parent(place: Path) -> None:
     )
     with subprocess.Popen(  # noqa: S603 - our own script.
         [sys.executable, script],
-        env={"PYTHONPATH": str(ROOT)},
+        env={"PYTHONPATH": ":".join([str(ROOT), *sys.path])},
         stdout=subprocess.PIPE,
         text=True,
     ) as parent:
