@@ -22,24 +22,23 @@ Taken = tuple[str, TakenIn]
 STANDARD = "-"
 """Stands for standard input and output."""
 
-IMPORT_HELP = """Allocate the floating IPs that a CSV file lists: all, or none.
+IMPORT_HELP = (
+    "Allocate the floating IPs that a CSV file lists: all of them, or none.\n\n"
+    "The file begins with the line address,project,fixed_ip,server and has a line for "
+    "each floating IP. Where fixed_ip and server are empty, it is allocated only. A "
+    "server is registered unless the project has one of that name; several lines with "
+    "one name are one server with several fixed IPs.\n\n"
+    "Every address must be free in a pool: --pool adds those that are in none, and "
+    "leaves others where they are. No project gets more than its quota: --raise-quotas "
+    "raises that to what the project then holds. Every faulty line is told, with exit "
+    "code 2, and then nothing has changed."
+)
 
-The file begins with the line address,project,fixed_ip,server and has one line for each
-floating IP. Both fixed_ip and server may be empty: then it is allocated only. A server
-is registered unless the project has one of that name; several lines with one name are
-one server with several fixed IPs.
-
-Every address must be free, in a pool: --pool adds those that are in no pool yet, and
-leaves those of other pools where they are. No project gets more than its quota:
---raise-quotas raises that of a project to what it then holds. Every faulty line is
-told, with exit code 2, and then nothing has changed.
-"""
-
-EXPORT_HELP = """Write the floating IPs of all projects as CSV, as `import` reads it.
-
-They are those of one moment, by address. Values are exact: a name that begins with
-=, +, - or @ is a formula to a spreadsheet, so open the file there as text.
-"""
+EXPORT_HELP = (
+    "Write the floating IPs of all projects as CSV, as import reads it.\n\n"
+    "They are those of one moment, by address. Values are exact: a name that begins "
+    "with =, +, - or @ is a formula to a spreadsheet, so open the file there as text."
+)
 
 
 class FleetError(Exception):
@@ -69,7 +68,7 @@ def take_in(
         except FleetRefused as refused:
             _tell_faults(refused)
             raise FleetError(
-                f"{file}: {refused.count} faults, and nothing is imported."
+                f"{file} is not imported; faults: {refused.count}."
             ) from None
 
     return work

@@ -1,11 +1,18 @@
 """Pools of public addresses: found by callers, filled and emptied by admins."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from asyncpg import UniqueViolationError
 
 from app.database import Connection, Tx
-from app.errors import AddressExists, AddressHeld, PoolNotFound, UnknownMarker
+from app.errors import (
+    AddressExists,
+    AddressHeld,
+    InvalidValue,
+    PoolNotFound,
+    UnknownMarker,
+)
 from app.ledger.addresses import Address, AddressRange
 
 FIND = "SELECT id FROM pools WHERE name = $1"
@@ -37,6 +44,30 @@ INSERT INTO pools (name) VALUES ($1)
 RETURNING id
 """
 
+
+async def find_or_create(tx: Tx, name: str) -> int:
+    """Return the id of the pool with that name, which is there from now on.
+
+    Locks the pool.
+    """
+    pool_id: int = await tx.fetchval(FIND_OR_CREATE, name)
+    return pool_id
+
+
+MOST = 2**24
+"""Addresses that can be added at once: an IPv4 network /8."""
+
+
+def limit(addresses: AddressRange) -> None:
+    """Refuse more addresses than can be added at once.
+
+    Raises InvalidValue.
+    """
+    if addresses.count > MOST:
+        rule = f"must not have more than {MOST} addresses"
+        raise InvalidValue("ip_range", rule, addresses.text)
+
+
 FIRST_IN_POOL = """
 SELECT host(address)
   FROM addresses
@@ -45,34 +76,67 @@ SELECT host(address)
  LIMIT 1
 """
 
+# The random keys of a batch are of its share of the range 0 to 1: a /8 has 64 batches,
+# the first with keys up to 1/64. So each batch fills its own part of the index of free
+# addresses, which fits in memory, and not all of it once more: half the WAL.
 FILL = """
-INSERT INTO addresses (address, pool_id, interface)
-SELECT CAST($1 AS inet) + n, $2, $3
-  FROM generate_series(CAST($4 AS bigint), $5) AS n
+INSERT INTO addresses (address, pool_id, interface, pick)
+SELECT CAST($1 AS inet) + n, $2, $3, ($4 + random() * ($5 - $4)) / $6
+  FROM generate_series(CAST($4 AS bigint), $5 - 1) AS n
 """
 
-BATCH = 65_536
-"""Addresses that one statement adds."""
+BATCH = 2**18
+"""Addresses that one statement adds: about two seconds' work."""
+
+Progress = Callable[[int], None]
+"""Is told how many addresses have been added since it was told last."""
 
 
-async def add(tx: Tx, name: str, addresses: AddressRange, interface: str) -> None:
+def _tell_nobody(added: int) -> None:
+    """Stand in where nobody wants to know."""
+
+
+async def add(
+    tx: Tx,
+    name: str,
+    addresses: AddressRange,
+    interface: str,
+    progress: Progress = _tell_nobody,
+) -> None:
     """Add free addresses to a pool, which is created if there is none of that name.
 
     Locks the pool.
-    Raises AddressExists, with nothing added, if one is in any pool already.
+    Raises InvalidValue beyond 2^24 addresses, and AddressExists, with nothing added, if
+    one is in any pool already.
     """
-    pool_id = await tx.fetchval(FIND_OR_CREATE, name)
-    there = await tx.fetchval(FIRST_IN_POOL, addresses.first, addresses.last)
-    if there is not None:
-        raise AddressExists(there)
+    limit(addresses)
+    pool_id = await find_or_create(tx, name)
+    await _refuse_any_of(tx, addresses)
     try:
-        for begin in range(0, addresses.count, BATCH):
-            end = min(begin + BATCH, addresses.count) - 1
-            await tx.execute(FILL, addresses.first, pool_id, interface, begin, end)
+        # A savepoint: going back to it lets the next statement see who came first.
+        async with tx.transaction():
+            await _fill(tx, pool_id, addresses, interface, progress)
     except UniqueViolationError as violation:
         if violation.constraint_name != "addresses_pkey":
             raise
+        await _refuse_any_of(tx, addresses)
         raise AddressExists(addresses.text) from violation
+
+
+async def _refuse_any_of(tx: Tx, addresses: AddressRange) -> None:
+    there = await tx.fetchval(FIRST_IN_POOL, addresses.first, addresses.last)
+    if there is not None:
+        raise AddressExists(there)
+
+
+async def _fill(
+    tx: Tx, pool_id: int, addresses: AddressRange, interface: str, progress: Progress
+) -> None:
+    first, count = addresses.first, addresses.count
+    for begin in range(0, count, BATCH):
+        end = min(begin + BATCH, count)
+        await tx.execute(FILL, first, pool_id, interface, begin, end, count)
+        progress(end - begin)
 
 
 LOCK_RANGE = """

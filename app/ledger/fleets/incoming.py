@@ -1,0 +1,275 @@
+"""Taking a fleet in: all of its floating IPs, or nothing.
+
+The file is copied into a table of the transaction, `fleet`; then each step is one
+statement for all of its lines. A check takes the lines that it finds faulty out of the
+table, so that one line has one fault and later steps meet none of them.
+"""
+
+from dataclasses import dataclass
+
+from asyncpg import ForeignKeyViolationError, UniqueViolationError
+
+from app.database import Tx
+from app.errors import Busy, InvalidValue
+from app.ledger import pools
+from app.ledger.fleets import form
+from app.ledger.fleets.checks import (
+    FIXED_IP_OF_ANOTHER,
+    NOT_FREE,
+    OCCUPIED,
+    OVER_QUOTA,
+    REPEATED_ADDRESS,
+    REPEATED_FIXED_IP,
+)
+from app.ledger.fleets.faults import SHOWN, Fault, Faults, FleetRefused
+
+ACTOR = "import"
+"""Who the history names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """On what terms a fleet is taken in.
+
+    Addresses in no pool are faults, or are added to `pool`. Lines beyond a project's
+    quota are faults, or its quota is raised to what it then holds. The history names
+    `request_id`.
+    """
+
+    request_id: str
+    default_quota: int
+    pool: str | None = None
+    raise_quotas: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TakenIn:
+    """How much was new."""
+
+    floating_ips: int
+    servers: int
+    addresses: int
+    quotas: int
+
+
+BEGIN = """
+CREATE TEMPORARY TABLE fleet (
+    line integer NOT NULL,
+    address inet NOT NULL,
+    project_id text COLLATE "C" NOT NULL,
+    fixed_ip inet,
+    server text
+) ON COMMIT DROP
+"""
+
+KNOW_SIZE = "ANALYZE fleet"
+
+
+async def take_in(tx: Tx, content: bytes, terms: Terms) -> TakenIn:
+    """Allocate what a file lists, and associate it, as its projects would have done.
+
+    Each address must be free. A fixed IP that is registered must be of a server of that
+    name. One that is not becomes the fixed IP of the project's server of that name,
+    which is registered if there is none.
+
+    Locks quotas, the pool if it is named, addresses, servers and fixed IPs (shared).
+    Raises FleetRefused with every fault, and Busy, where another transaction has taken
+    since what was seen to be free.
+    """
+    faults = Faults()
+    await tx.execute(BEGIN)
+    await tx.copy_records_to_table("fleet", records=form.read(content, faults))
+    await tx.execute(KNOW_SIZE)
+    try:
+        return await _take_in(tx, faults, terms)
+    except (UniqueViolationError, ForeignKeyViolationError) as violation:
+        raise Busy from violation
+
+
+LOCK_QUOTAS = """
+INSERT INTO quotas (project_id)
+SELECT DISTINCT project_id FROM fleet ORDER BY project_id
+    ON CONFLICT (project_id) DO UPDATE SET used = quotas.used
+"""
+
+LOCK_FREE = """
+WITH locked AS (
+    SELECT a.address
+      FROM addresses a
+      JOIN fleet f ON f.address = a.address
+     WHERE a.state = 'free'
+     ORDER BY a.address
+       FOR UPDATE OF a
+)
+SELECT count(*) FROM locked
+"""
+
+
+async def _take_in(tx: Tx, faults: Faults, terms: Terms) -> TakenIn:
+    await _check(tx, REPEATED_ADDRESS, faults)
+    await _check(tx, REPEATED_FIXED_IP, faults)
+    await tx.execute(LOCK_QUOTAS)
+    addresses = await _add_to(tx, terms.pool) if terms.pool else 0
+    await tx.execute(LOCK_FREE)
+    await _check(tx, NOT_FREE, faults)
+    servers = await _register(tx)
+    await _check(tx, FIXED_IP_OF_ANOTHER, faults)
+    await _check(tx, OCCUPIED, faults)
+    if not terms.raise_quotas:
+        await _check(tx, OVER_QUOTA, faults, terms.default_quota)
+    if faults.count:
+        raise FleetRefused(faults)
+    quotas = await _count(tx, terms)
+    return TakenIn(await _hold(tx, terms), servers, addresses, quotas)
+
+
+async def _check(tx: Tx, statement: str, faults: Faults, *known: object) -> None:
+    """Take the faulty lines out of the fleet, and note them."""
+    rows = await tx.fetch(statement, SHOWN, *known)
+    found = [
+        Fault(row["line"], str(InvalidValue(row["column"], row["rule"], row["value"])))
+        for row in rows
+    ]
+    if rows:
+        faults.extend(found, rows[0]["count"])
+
+
+ADD_TO_POOL = """
+INSERT INTO addresses (address, pool_id)
+SELECT f.address, $1
+  FROM fleet f
+ WHERE NOT EXISTS (SELECT FROM addresses a WHERE a.address = f.address)
+ ORDER BY f.address
+    ON CONFLICT (address) DO NOTHING
+"""
+
+
+async def _add_to(tx: Tx, pool: str) -> int:
+    pool_id = await pools.find_or_create(tx, pool)
+    return _number(await tx.execute(ADD_TO_POOL, pool_id))
+
+
+def _number(status: str) -> int:
+    """Read how many rows a statement has changed."""
+    return int(status.rpartition(" ")[2])
+
+
+# The shares of the keys keep servers and fixed IPs from being removed meanwhile.
+LOCK_SERVERS = """
+WITH locked AS (
+    SELECT id
+      FROM servers
+     WHERE (project_id, name) IN (SELECT project_id, server FROM fleet)
+     ORDER BY id
+       FOR KEY SHARE
+)
+SELECT count(*) FROM locked
+"""
+
+REGISTER = """
+INSERT INTO servers (project_id, name)
+SELECT f.project_id, f.server
+  FROM fleet f
+ WHERE f.fixed_ip IS NOT NULL
+   AND NOT EXISTS (SELECT FROM fixed_ips i
+                    WHERE i.project_id = f.project_id AND i.address = f.fixed_ip)
+   AND NOT EXISTS (SELECT FROM servers s
+                    WHERE s.project_id = f.project_id AND s.name = f.server)
+ GROUP BY f.project_id, f.server
+ ORDER BY min(f.line)
+"""
+
+ADD_FIXED_IPS = """
+INSERT INTO fixed_ips (project_id, address, server_id)
+SELECT f.project_id, f.fixed_ip, s.id
+  FROM fleet f
+  JOIN (SELECT project_id, name, min(id) AS id
+          FROM servers
+         WHERE project_id IN (SELECT project_id FROM fleet)
+         GROUP BY project_id, name
+        HAVING count(*) = 1) AS s
+    ON s.project_id = f.project_id AND s.name = f.server
+ WHERE f.fixed_ip IS NOT NULL
+ ORDER BY f.project_id, f.fixed_ip
+    ON CONFLICT (project_id, address) DO NOTHING
+"""
+
+LOCK_FIXED_IPS = """
+WITH locked AS (
+    SELECT address
+      FROM fixed_ips
+     WHERE (project_id, address) IN (SELECT project_id, fixed_ip FROM fleet)
+     ORDER BY project_id, address
+       FOR KEY SHARE
+)
+SELECT count(*) FROM locked
+"""
+
+
+async def _register(tx: Tx) -> int:
+    """Register the servers and fixed IPs that are not yet, and lock the others."""
+    await tx.execute(LOCK_SERVERS)
+    servers = _number(await tx.execute(REGISTER))
+    await tx.execute(ADD_FIXED_IPS)
+    await tx.execute(LOCK_FIXED_IPS)
+    return servers
+
+
+COUNT = """
+UPDATE quotas q
+   SET used = q.used + f.used
+  FROM (SELECT project_id, count(*) AS used FROM fleet GROUP BY project_id) AS f
+ WHERE q.project_id = f.project_id
+"""
+
+RAISE = """
+UPDATE quotas
+   SET allowed = used
+ WHERE project_id IN (SELECT project_id FROM fleet)
+   AND coalesce(allowed, $1) BETWEEN 0 AND used - 1
+"""
+
+
+async def _count(tx: Tx, terms: Terms) -> int:
+    """Count the floating IPs for their projects; return how many quotas were raised."""
+    await tx.execute(COUNT)
+    if not terms.raise_quotas:
+        return 0
+    return _number(await tx.execute(RAISE, terms.default_quota))
+
+
+HOLD = """
+WITH held AS (
+    UPDATE addresses a
+       SET state = 'held',
+           floating_ip_id = nextval('floating_ip_ids'),
+           floating_ip_uuid = gen_random_uuid(),
+           project_id = f.project_id,
+           fixed_ip = f.fixed_ip,
+           revision = 1,
+           changed_at = greatest(clock_timestamp(), a.changed_at)
+      FROM fleet f
+     WHERE a.address = f.address AND a.state = 'free'
+ RETURNING a.address, a.floating_ip_id, a.project_id, a.fixed_ip, a.changed_at
+)
+INSERT INTO history (address, floating_ip_id, project_id, fixed_ip, server_id,
+                     since, actor, request_id)
+SELECT h.address, h.floating_ip_id, h.project_id, h.fixed_ip, i.server_id,
+       h.changed_at, $1, $2
+  FROM held h
+  LEFT JOIN fixed_ips i ON i.project_id = h.project_id AND i.address = h.fixed_ip
+ ORDER BY h.address
+"""
+
+SIZE = "SELECT count(*) FROM fleet"
+
+
+async def _hold(tx: Tx, terms: Terms) -> int:
+    """Give the addresses to their projects, with one interval of history each.
+
+    Raises Busy.
+    """
+    held = _number(await tx.execute(HOLD, ACTOR, terms.request_id))
+    if held < await tx.fetchval(SIZE):
+        raise Busy
+    return held
