@@ -7,11 +7,14 @@ BIN := $(VENV)/bin
 PORT ?= 8774
 DATA_DIR ?=
 WORKERS ?= 1
+BROWSER ?= .venv-browser
+CHROMIUM ?= /usr/bin/chromium
 
-.PHONY: help setup run test check format schema openapi lock bench clean
+.PHONY: help setup run test check format schema openapi lock bench clean \
+  test-compose test-browser mutations
 
 help: ## Say what there is to make.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed." >&2; exit 2; }
@@ -34,6 +37,24 @@ run: $(VENV)/run.ready ## Serve with a Postgres of our own and something to try.
 test: setup ## Run the suite that CI runs first.
 	$(BIN)/python -m pytest -q -n 4 --dist worksteal $(ARGS)
 
+test-compose: setup ## Run the compose file on a Docker engine of its own; as root on Debian 12.
+	$(BIN)/python -m pytest -q --timeout=600 --durations=5 tests/containers $(ARGS)
+
+$(CHROMIUM):
+	@test "$$(id -u)" = 0 || { echo "Chromium is needed: apt-get install chromium" >&2; exit 2; }
+	apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core
+
+$(BROWSER)/ready: tests/browser/requirements.lock
+	$(PYTHON) -m venv $(BROWSER)
+	$(BROWSER)/bin/python -m pip install -q --require-hashes -r $<
+	@touch $@
+
+test-browser: $(VENV)/run.ready $(BROWSER)/ready | $(CHROMIUM) ## Use Swagger UI as people do, in Chromium.
+	VENV=$(VENV) CHROMIUM=$(CHROMIUM) $(BROWSER)/bin/python -m pytest -q tests/browser $(ARGS)
+
+mutations: setup ## Take each lock and constraint away for a moment: a test must turn red.
+	$(BIN)/python -m tests.mutations $(ARGS)
+
 check: setup ## Check format, lint and types.
 	$(BIN)/ruff format --check . && $(BIN)/ruff check .
 	$(BIN)/mypy
@@ -51,9 +72,10 @@ lock: setup ## Pin anew what pyproject.toml asks for; the locks name no host.
 	$(BIN)/python -m pip install -q uv && $(BIN)/uv lock --upgrade
 	$(BIN)/uv export -q --frozen --format requirements.txt --no-emit-project --no-header --no-default-groups --group build -o requirements.lock
 	$(BIN)/uv export -q --frozen --format requirements.txt --no-emit-project --no-header -o requirements-dev.lock
+	$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links tests/browser/requirements.in -o tests/browser/requirements.lock
 
 bench: setup ## Measure us and the limits in one run; prints ratios.
 	$(BIN)/python -m benchmarks $(ARGS)
 
 clean: ## Remove what make made; data stays.
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BROWSER) .mypy_cache .pytest_cache .ruff_cache .hypothesis

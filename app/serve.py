@@ -18,6 +18,7 @@ from app import demo, migrations
 from app.connections import Connection
 from app.database import LedgerDatabase
 from app.embedded import EmbeddedPostgres, die_with_parent
+from app.faces.health import STOPPING
 from app.main import create_app
 from app.observability import configure_logging
 from app.settings import Settings
@@ -105,7 +106,7 @@ def serve(
     watch = postgres.keep_alive if postgres else _nothing
     config = _config(settings, workers)
     if workers == 1:
-        _Server(config, watch).run([listener])
+        _Server(config, watch, settings.drain).run([listener])
     else:
         _Workers(config, [listener], watch).run()
 
@@ -152,15 +153,27 @@ class _Server(uvicorn.Server):
     Postgres is started again from the main thread: its death signal follows the thread.
     """
 
-    def __init__(self, config: uvicorn.Config, watch: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, watch: Callable[[], None], drain: int
+    ) -> None:
         super().__init__(config)
         self._watch = watch
+        self._drain = drain
 
     async def on_tick(self, counter: int) -> bool:
         """Do what is due ten times a second."""
         if counter % 3 == 0:
             self._watch()
         return await super().on_tick(counter)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Go on serving until balancers have seen /readyz refuse, then stop.
+
+        A listener that closes resets the connections that nobody has accepted yet.
+        """
+        self.lifespan.state[STOPPING] = True
+        await asyncio.sleep(self._drain)
+        await super().shutdown(sockets)
 
 
 class _Workers(Multiprocess):

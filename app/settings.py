@@ -7,8 +7,9 @@ DATABASE_URL. Settings are read where the process starts and handed down from th
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Literal
+from urllib.parse import quote, urlsplit
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 POOL_NAME = r"^[A-Za-z0-9._-]{1,64}$"
@@ -22,6 +23,10 @@ class Settings(BaseSettings):
         env_prefix="FLOATING_IPS_", frozen=True, env_ignore_empty=True
     )
 
+    database_password_file: Path | None = Field(
+        default=None,
+        description="File with the password for DATABASE_URL, if that has none.",
+    )
     database_url: str | None = Field(
         default=None,
         validation_alias="DATABASE_URL",
@@ -72,6 +77,30 @@ class Settings(BaseSettings):
         description="Milliseconds that a client may take to send a request whole, and "
         "to take more of an answer.",
     )
+    drain: int = Field(
+        default=0,
+        ge=0,
+        le=60,
+        description="Seconds to go on serving, while /readyz refuses, once told to "
+        "stop; for balancers. Of one worker, not of several.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least level that is logged."
     )
+
+    @field_validator("database_url")
+    @classmethod
+    def _with_password(cls, url: str | None, info: ValidationInfo) -> str | None:
+        """Add the password to the URL: a secret file keeps it out of the environment.
+
+        Raises OSError.
+        """
+        file: Path | None = info.data.get("database_password_file")
+        if url is None or file is None:
+            return url
+        parts = urlsplit(url)
+        user, _, hosts = parts.netloc.rpartition("@")
+        if not user or ":" in user:
+            return url
+        password = quote(file.read_text().strip("\r\n"), safe="")
+        return parts._replace(netloc=f"{user}:{password}@{hosts}").geturl()

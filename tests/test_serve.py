@@ -311,3 +311,15 @@ def test_migrate_twice_is_nothing_to_do(beside: Path) -> None:
     result = command("migrate", "--data-dir", str(beside))
 
     assert (result.returncode, result.stdout) == (0, "The schema is at 0001.\n")
+
+
+def test_a_draining_service_serves_and_is_not_ready(data_dir: Path) -> None:
+    with serving(data_dir, "--demo", FLOATING_IPS_DRAIN="3") as service:
+        service.process.send_signal(signal.SIGTERM)
+        time.sleep(0.7)
+
+        with service.client() as client:
+            ready, served = client.get("/readyz"), client.post("/os-floating-ips")
+
+        assert (ready.status_code, served.status_code) == (503, 200)
+        assert service.process.wait(20) == 0

@@ -2,16 +2,27 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from app.database import connection
+from app.errors import Unavailable
 from app.faces.described import Declared, refusal
 from app.faces.http import DatabaseDep, answer
 
 router = APIRouter(tags=["health"])
 
 SCHEMA = "SELECT version_num FROM alembic_version"
+
+STOPPING = "stopping"
+"""In the state of a request: that the process has been told to stop."""
+
+
+class Stopping(Unavailable):
+    """The process has been told to stop; another one has to do it."""
+
+    def __init__(self) -> None:
+        super().__init__("This replica is about to stop; another one has to do it.")
 
 
 class Health(BaseModel):
@@ -45,8 +56,10 @@ async def livez() -> Response:
     responses=_says("ready") | {503: refusal(503)},
     openapi_extra=FOR_ANYBODY,
 )
-async def readyz(database: DatabaseDep) -> Response:
+async def readyz(request: Request, database: DatabaseDep) -> Response:
     """Say that requests can be served: the database answers and has its schema."""
+    if STOPPING in request.scope["state"]:
+        raise Stopping
     async with connection(database) as lent:
         await lent.fetchval(SCHEMA)
     return answer(Health(status="ready"))
