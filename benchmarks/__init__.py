@@ -1,0 +1,1 @@
+"""What the service costs beside what it could cost at least; see README.md."""
