@@ -20,12 +20,14 @@ CREATE TABLE public.addresses (
     project_id text COLLATE pg_catalog."C",
     fixed_ip inet,
     revision bigint,
+    auto_associated boolean DEFAULT false NOT NULL,
     CONSTRAINT address_is_free_held_resting_or_reserved CHECK ((state = ANY (ARRAY['free'::text, 'held'::text, 'resting'::text, 'reserved'::text]))),
     CONSTRAINT address_is_one_address CHECK ((masklen(address) =
 CASE family(address)
     WHEN 4 THEN 32
     ELSE 128
 END)),
+    CONSTRAINT auto_associated_is_associated CHECK (((fixed_ip IS NOT NULL) OR (NOT auto_associated))),
     CONSTRAINT held_address_is_a_floating_ip CHECK (
 CASE state
     WHEN 'held'::text THEN (num_nulls(floating_ip_id, floating_ip_uuid, project_id, revision) = 0)

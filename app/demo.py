@@ -1,7 +1,7 @@
 """What a newcomer finds: a pool, and a project with two servers."""
 
 from app.database import LedgerDatabase, transaction
-from app.ledger import pools, servers
+from app.ledger import pools, registration
 from app.ledger.addresses import parse_address, parse_range
 
 PROJECT = "demo"
@@ -21,4 +21,4 @@ async def fill(database: LedgerDatabase, pool: str) -> None:
             return
         await pools.add(tx, pool, parse_range(ADDRESSES), "eth0")
         for name, fixed_ip in SERVERS.items():
-            await servers.register(tx, PROJECT, name, [parse_address(fixed_ip)])
+            await registration.register(tx, PROJECT, name, [parse_address(fixed_ip)])

@@ -57,6 +57,10 @@ class Settings(BaseSettings):
         description="Floating IPs of a project without a quota of its own; "
         "-1 is no limit.",
     )
+    auto_associate: bool = Field(
+        default=False,
+        description="Give each new server a floating IP of the default pool at once.",
+    )
     fixed_range: IPv4Network | IPv6Network = Field(
         default=IPv4Network("10.0.0.0/16"),
         description="Where a member's servers get their fixed IPs.",

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from httpx import AsyncClient, Response
 
 from app.database import Connection, LedgerDatabase, Tx, snapshot, transaction
-from app.ledger import check, pools, quotas, servers
+from app.ledger import check, pools, quotas, registration
 from app.ledger.addresses import parse_address, parse_range
 
 
@@ -31,7 +31,7 @@ async def server(
 ) -> int:
     addresses = [parse_address(text) for text in fixed_ips]
     async with transaction(database) as tx:
-        made = await servers.register(tx, project_id, name, addresses)
+        made = await registration.register(tx, project_id, name, addresses)
     return made.id
 
 

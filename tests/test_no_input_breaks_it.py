@@ -193,9 +193,9 @@ def accepted(headers: Sequence[tuple[str, str]]) -> str:
 @often
 @given(
     operation=st.sampled_from(OPERATIONS),
+    token=st.sampled_from(["admin:demo", "joe:demo", ""]),
     headers=header_lists,
     body=bodies,
-    data=bodies,
 )
 async def test_no_header_breaks_it(
     app: ASGIApp,

@@ -84,6 +84,7 @@ UPDATE addresses
        floating_ip_uuid = NULL,
        project_id = NULL,
        fixed_ip = NULL,
+       auto_associated = false,
        revision = NULL,
        changed_at = greatest(clock_timestamp(), changed_at)
  WHERE project_id = $1 AND floating_ip_id = $2
@@ -98,7 +99,16 @@ async def release(tx: Tx, caller: Caller, floating_ip_id: int) -> None:
     Raises FloatingIPNotFound.
     """
     await quotas.give_back(tx, caller.project_id)
-    changed_at = await tx.fetchval(GIVE_BACK, caller.project_id, floating_ip_id)
+    await give_back(tx, caller.project_id, floating_ip_id)
+
+
+async def give_back(tx: Tx, project_id: str, floating_ip_id: int) -> None:
+    """Make a floating IP's address free; its quota has been given back before.
+
+    Locks the address.
+    Raises FloatingIPNotFound.
+    """
+    changed_at = await tx.fetchval(GIVE_BACK, project_id, floating_ip_id)
     if changed_at is None:
         raise FloatingIPNotFound(floating_ip_id)
     await history.end(tx, floating_ip_id, changed_at)

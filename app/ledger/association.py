@@ -1,5 +1,6 @@
 """Pointing floating IPs at the fixed IPs of servers."""
 
+from dataclasses import dataclass
 from ipaddress import ip_address
 
 from asyncpg import Record, UniqueViolationError
@@ -14,6 +15,18 @@ from app.errors import (
 )
 from app.ledger import history
 from app.ledger.addresses import Address
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a floating IP points at, and whether its server got it by itself."""
+
+    fixed_ip: Address | None
+    server_id: int | None
+    by_itself: bool
+
+
+NOWHERE = Target(None, None, by_itself=False)
 
 ONE_EACH = "one_floating_ip_per_fixed_ip"
 
@@ -52,6 +65,7 @@ SELECT floating_ip_id
 POINT = """
 UPDATE addresses
    SET fixed_ip = $3,
+       auto_associated = $4,
        revision = revision + 1,
        changed_at = greatest(clock_timestamp(), changed_at)
  WHERE project_id = $1 AND floating_ip_id = $2
@@ -60,9 +74,17 @@ RETURNING changed_at
 
 
 async def associate(
-    tx: Tx, caller: Caller, floating_ip_id: int, fixed_ip: Address
+    tx: Tx,
+    caller: Caller,
+    floating_ip_id: int,
+    fixed_ip: Address,
+    *,
+    by_itself: bool = False,
 ) -> None:
     """Point a floating IP at a fixed IP of the same project; moves it if need be.
+
+    One that a server gets `by_itself` is released with it; whoever points it elsewhere
+    makes it an ordinary one.
 
     Locks the address, then the fixed IP (shared).
     Raises FloatingIPNotFound, FixedIPNotFound, FamiliesDiffer, FixedIPOccupied.
@@ -77,7 +99,8 @@ async def associate(
     if present["fixed_ip"] != str(fixed_ip):
         if await tx.fetchval(OCCUPANT, project_id, fixed_ip) is not None:
             raise FixedIPOccupied(fixed_ip)
-        await _point(tx, caller, floating_ip_id, fixed_ip, server_id)
+        target = Target(fixed_ip, server_id, by_itself)
+        await _point(tx, caller, floating_ip_id, target)
 
 
 async def disassociate(tx: Tx, caller: Caller, floating_ip_id: int) -> None:
@@ -88,22 +111,22 @@ async def disassociate(tx: Tx, caller: Caller, floating_ip_id: int) -> None:
     """
     present = await _lock(tx, caller.project_id, floating_ip_id)
     if present["fixed_ip"] is not None:
-        await _point(tx, caller, floating_ip_id, None, None)
+        await _point(tx, caller, floating_ip_id, NOWHERE)
 
 
-async def _point(
-    tx: Tx,
-    caller: Caller,
-    floating_ip_id: int,
-    fixed_ip: Address | None,
-    server_id: int | None,
-) -> None:
+async def _point(tx: Tx, caller: Caller, floating_ip_id: int, target: Target) -> None:
     try:
         changed_at = await tx.fetchval(
-            POINT, caller.project_id, floating_ip_id, fixed_ip
+            POINT,
+            caller.project_id,
+            floating_ip_id,
+            target.fixed_ip,
+            target.by_itself,
         )
     except UniqueViolationError as violation:
         if violation.constraint_name != ONE_EACH:
             raise
-        raise FixedIPOccupied(fixed_ip) from violation
-    await history.turn(tx, caller, floating_ip_id, changed_at, fixed_ip, server_id)
+        raise FixedIPOccupied(target.fixed_ip) from violation
+    await history.turn(
+        tx, caller, floating_ip_id, changed_at, target.fixed_ip, target.server_id
+    )

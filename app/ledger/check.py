@@ -104,12 +104,13 @@ SELECT format('floating IP %s: its history has a gap at %s', floating_ip_id, sin
  WHERE before <> since
 """
 
-# What 0001 and later migrations put in force.
+# What the migrations put in force.
 IN_FORCE = """
 SELECT format('%s is missing or not valid', name)
   FROM unnest(CAST('{
            addresses_pkey, address_is_in_a_pool,
            address_is_free_held_resting_or_reserved, held_address_is_a_floating_ip,
+           auto_associated_is_associated,
            addresses_project_id_floating_ip_id_key, addresses_floating_ip_uuid_key,
            quotas_pkey, quota_used_is_not_negative,
            fixed_ips_pkey, fixed_ip_is_of_the_same_project,

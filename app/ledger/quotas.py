@@ -45,16 +45,16 @@ async def take(tx: Tx, project_id: str, default: int) -> None:
 
 
 GIVE_BACK = """
-UPDATE quotas SET used = used - 1 WHERE project_id = $1 AND used > 0
+UPDATE quotas SET used = used - $2 WHERE project_id = $1 AND used >= $2
 """
 
 
-async def give_back(tx: Tx, project_id: str) -> None:
-    """Count one floating IP less for the project, if it has any.
+async def give_back(tx: Tx, project_id: str, count: int = 1) -> None:
+    """Count so many floating IPs less for the project, if it has them.
 
     Locks the project's quota row until the transaction ends.
     """
-    await tx.execute(GIVE_BACK, project_id)
+    await tx.execute(GIVE_BACK, project_id, count)
 
 
 SHOW = """

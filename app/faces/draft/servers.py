@@ -1,5 +1,6 @@
 """Servers of the draft face: registered, listed, shown, removed; none is booted."""
 
+from dataclasses import replace
 from ipaddress import ip_address
 from typing import Annotated, Literal
 
@@ -28,7 +29,7 @@ from app.faces.http import (
     path_id,
     without_body,
 )
-from app.ledger import servers
+from app.ledger import registration, servers
 
 router = APIRouter(tags=["servers"])
 
@@ -154,7 +155,7 @@ class RegisterBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    server: Annotated[RegisterServer, Field(description="The server to register.")]
+    server: Annotated[RegisterServer, Field(description="What to register.")]
 
 
 REQUESTS: Envelopes = (RegisterBody,)
@@ -213,14 +214,22 @@ async def register_server(
     """
     asked = body.server
     _refuse_what_is_the_admins(caller, asked)
-    project_id = asked.project_id or caller.project_id
+    owner = replace(caller, project_id=asked.project_id or caller.project_id)
+    fixed_ips = asked.fixed_ips or settings.fixed_range
     async with transaction(database) as tx:
-        if asked.fixed_ips is None:
-            server = await servers.register_in_range(
-                tx, project_id, asked.name, settings.fixed_range
+        if settings.auto_associate:
+            server = await registration.register_with_floating_ip(
+                tx,
+                owner,
+                asked.name,
+                fixed_ips,
+                settings.default_pool,
+                settings.default_quota,
             )
         else:
-            server = await servers.register(tx, project_id, asked.name, asked.fixed_ips)
+            server = await registration.register(
+                tx, owner.project_id, asked.name, fixed_ips
+            )
     return answer(OneServer(server=_shape(server)))
 
 
