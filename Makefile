@@ -10,7 +10,7 @@ WORKERS ?= 1
 BROWSER ?= .venv-browser
 CHROMIUM ?= /usr/bin/chromium
 
-.PHONY: help setup run test check format schema openapi lock bench clean \
+.PHONY: help setup run test check format schema openapi docs lock bench clean \
   test-compose test-browser mutations
 
 help: ## Say what there is to make.
@@ -67,6 +67,9 @@ schema: setup ## Write alembic/schema.sql: what the migrations give.
 
 openapi: setup ## Write openapi/: what the application gives.
 	$(BIN)/floating-ips openapi
+
+docs: setup ## Write the tables in docs/: what the code says.
+	$(BIN)/python -m tests.tables
 
 lock: setup ## Pin anew what pyproject.toml asks for; the locks name no host.
 	$(BIN)/python -m pip install -q uv && $(BIN)/uv lock --upgrade

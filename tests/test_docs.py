@@ -1,6 +1,7 @@
 """The headers that keep browsers from making anything else of an answer, and /docs."""
 
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
@@ -10,6 +11,7 @@ from starlette.responses import Response
 
 from app.faces.swagger_ui import FOLDERS
 from app.main import wrap
+from tests import tables
 from tests.conftest import make_client
 
 OF_ANSWERS = {
@@ -171,3 +173,10 @@ def test_every_operation_has_a_plain_title_and_a_group_that_is_described(
             assert "`" not in title
             assert len(operation["tags"]) == 1
             assert set(operation["tags"]) <= groups
+
+
+@pytest.mark.parametrize("path", sorted(Path("docs").glob("*.md")), ids=str)
+def test_the_tables_in_the_documents_are_what_the_code_says(path: Path) -> None:
+    text = path.read_text()
+
+    assert tables.with_tables(text) == text, "run: make docs"
