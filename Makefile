@@ -8,10 +8,11 @@ PORT ?= 8774
 DATA_DIR ?=
 WORKERS ?= 1
 BROWSER ?= .venv-browser
+GENERATED ?= .venv-generated
 CHROMIUM ?= /usr/bin/chromium
 
 .PHONY: help setup run test check format schema openapi docs lock bench clean \
-  test-compose test-browser mutations
+  test-compose test-browser test-generated mutations
 
 help: ## Say what there is to make.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +53,16 @@ $(BROWSER)/ready: tests/browser/requirements.lock
 test-browser: $(VENV)/run.ready $(BROWSER)/ready | $(CHROMIUM) ## Use Swagger UI as people do, in Chromium.
 	VENV=$(VENV) CHROMIUM=$(CHROMIUM) $(BROWSER)/bin/python -m pytest -q tests/browser $(ARGS)
 
+$(GENERATED)/ready: tests/generated/requirements.lock tests/generated/package-lock.json | $(BIN)/python
+	$(BIN)/python -m venv $(GENERATED)
+	$(GENERATED)/bin/python -m pip install -q --require-hashes -r tests/generated/requirements.lock
+	cp tests/generated/package.json tests/generated/package-lock.json $(GENERATED)/
+	PATH="$(abspath $(GENERATED))/bin:$$PATH" npm ci --prefix $(GENERATED) --silent --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+test-generated: setup $(GENERATED)/ready ## Generate clients of openapi.json and use them.
+	GENERATED=$(GENERATED) $(BIN)/python -m pytest -q tests/generated $(ARGS)
+
 mutations: setup ## Take each lock and constraint away for a moment: a test must turn red.
 	$(BIN)/python -m tests.mutations $(ARGS)
 
@@ -76,9 +87,11 @@ lock: setup ## Pin anew what pyproject.toml asks for; the locks name no host.
 	$(BIN)/uv export -q --frozen --format requirements.txt --no-emit-project --no-header --no-default-groups --group build -o requirements.lock
 	$(BIN)/uv export -q --frozen --format requirements.txt --no-emit-project --no-header -o requirements-dev.lock
 	$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links tests/browser/requirements.in -o tests/browser/requirements.lock
+	$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links tests/generated/requirements.in -o tests/generated/requirements.lock
+	cd tests/generated && PATH="$(abspath $(GENERATED))/bin:$$PATH" npm install --silent --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved
 
 bench: setup ## Measure us and the limits in one run; prints ratios.
 	$(BIN)/python -m benchmarks $(ARGS)
 
 clean: ## Remove what make made; data stays.
-	rm -rf $(VENV) $(BROWSER) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BROWSER) $(GENERATED) .mypy_cache .pytest_cache .ruff_cache .hypothesis

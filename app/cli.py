@@ -20,8 +20,9 @@ from app.errors import ApiError, quote
 from app.ledger import check as ledger_check
 from app.ledger import pools
 from app.ledger.addresses import parse_range
-from app.main import create_api
+from app.main import ANSWERS, REQUESTS, create_api
 from app.settings import POOL_NAME, Settings
+from app.wire import xsd
 
 main = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
@@ -259,16 +260,18 @@ def export_fleet(
 
 @main.command()
 def openapi(
-    folder: Annotated[Path, typer.Option(help="Where the document is written.")] = Path(
+    folder: Annotated[Path, typer.Option(help="Where they are written.")] = Path(
         "openapi"
     ),
 ) -> None:
-    """Write the OpenAPI document."""
+    """Write the OpenAPI document and the XML Schemas."""
     with _one_line_errors():
         settings = Settings(DATABASE_URL="postgresql://nowhere/")
         api = create_api(settings, LedgerDatabase(settings))
         document = to_json(api.openapi(), indent=2)
         (folder / "openapi.json").write_bytes(document + b"\n")
+        for name, text in xsd.schemas(REQUESTS, ANSWERS).items():
+            (folder / name).write_bytes(text)
 
 
 @main.command()

@@ -8,7 +8,7 @@ from starlette.types import ASGIApp
 
 from app import auth, observability
 from app.database import LedgerDatabase
-from app.faces import docs, draft, health, operator, refusals
+from app.faces import docs, draft, health, operator, refusals, schemas
 from app.settings import Settings
 from app.wire.negotiation import ContentNegotiation
 from app.wire.security_headers import SecurityHeaders
@@ -52,6 +52,7 @@ def create_api(settings: Settings, database: LedgerDatabase) -> FastAPI:
         api.include_router(face, prefix=MOUNT, include_in_schema=False)
     api.include_router(health.router)
     docs.install(api, CODEC, REQUESTS + ANSWERS)
+    schemas.install(api, REQUESTS, ANSWERS)
     return api
 
 

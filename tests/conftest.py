@@ -16,6 +16,7 @@ from app.database import LedgerDatabase, connection
 from app.embedded import EmbeddedPostgres
 from app.main import create_api, wrap
 from app.settings import Settings
+from tests.xml_schemas import check_answer
 
 for name in [name for name in os.environ if name.startswith("FLOATING_IPS_")]:
     if name != "FLOATING_IPS_PG_BINDIR":
@@ -103,4 +104,5 @@ def make_client(app: ASGIApp, token: str) -> httpx.AsyncClient:
         transport=transport,
         base_url="http://floating-ips",
         headers={"X-Auth-Token": token},
+        event_hooks={"response": [check_answer]},
     )

@@ -19,6 +19,10 @@ LEDGER = "alembic/versions/0001_ledger.py"
 PARTS = ("app", "alembic", "tests", "openapi", "pyproject.toml", "alembic.ini")
 
 
+PATIENCE = 240
+"""Seconds; without its locks a test may wait for ever."""
+
+
 @dataclass(frozen=True, slots=True)
 class Mutation:
     """A text that holds a promise, what stands in its place, and who notices."""
@@ -272,16 +276,17 @@ def survives(mutation: Mutation) -> str:
         if mutation.text not in source:
             return "stale: its text is gone"
         target.write_text(source.replace(mutation.text, mutation.instead))
-        result = subprocess.run(  # noqa: S603
-            [
-                *(sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"),
-                *mutation.tests.split(),
-            ],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
+        command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
+        try:
+            result = subprocess.run(  # noqa: S603
+                [*command, *mutation.tests.split()],
+                cwd=folder,
+                capture_output=True,
+                text=True,
+                timeout=PATIENCE,
+            )
+        except subprocess.TimeoutExpired:
+            return f"red: nothing answers any more after {PATIENCE} s"
     if result.returncode == 1:
         failed = re.search(r"^(?:FAILED|ERROR) (\S+)", result.stdout, re.MULTILINE)
         return f"red: {failed[1] if failed else result.stdout[-200:]}"
@@ -292,12 +297,12 @@ def main() -> int:
     """Try each mutation, and return how many no test noticed."""
     wanted = sys.argv[1] if len(sys.argv) > 1 else ""
     chosen = [mutation for mutation in MUTATIONS if wanted in mutation.name]
+    unnoticed = 0
     with ThreadPoolExecutor(2) as pool:
-        told = list(pool.map(survives, chosen))
-    for mutation, line in zip(chosen, told, strict=True):
-        print(f"{mutation.name}: {line}")
-    unnoticed = sum(not line.startswith("red") for line in told)
-    print(f"{len(told) - unnoticed} passed, {unnoticed} failed")
+        for mutation, line in zip(chosen, pool.map(survives, chosen), strict=True):
+            print(f"{mutation.name}: {line}", flush=True)
+            unnoticed += not line.startswith("red")
+    print(f"{len(chosen) - unnoticed} passed, {unnoticed} failed")
     return min(unnoticed, 1)
 
 

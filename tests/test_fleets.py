@@ -1,13 +1,11 @@
-"""Fleets in and out as CSV, and pools of any size, by the commands operators use."""
+"""Fleets in and out as CSV, by the commands that operators use."""
 
 import asyncio
-import os
-import pty
 import re
-import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from ipaddress import IPv6Address
 from pathlib import Path
 
@@ -17,10 +15,9 @@ from hypothesis import HealthCheck, example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from app.database import LedgerDatabase, connection, snapshot, transaction
-from app.errors import AddressExists, InvalidValue
-from app.ledger import fleets, pools, servers
-from app.ledger.addresses import parse_range
+from app.auth import Caller, Role
+from app.database import LedgerDatabase, Tx, connection, snapshot, transaction
+from app.ledger import allocation, fleets, servers
 from app.ledger.fleets import FleetRefused, TakenIn, Terms, form
 from app.ledger.fleets.faults import Faults
 from app.settings import Settings
@@ -165,7 +162,7 @@ drawn = st.lists(
 
 
 @hypothesis_settings(
-    max_examples=40,
+    max_examples=25,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
@@ -412,40 +409,70 @@ async def test_one_address_is_imported_or_allocated_and_never_both(
     assert await make.breaches(database) == []
 
 
-@pytest.mark.parametrize("rounds", range(8))
-async def test_an_import_and_allocations_stop_at_the_quota_together(
-    client: AsyncClient, database: LedgerDatabase, rounds: int
+async def meeting(
+    database: LedgerDatabase, text: str, other: Callable[[Tx], Awaitable[object]]
+) -> TakenIn | BaseException:
+    """Import while another transaction is under way, which then commits."""
+    async with transaction(database) as tx:
+        await other(tx)
+        importing = asyncio.create_task(imported(database, text))
+        await asyncio.sleep(0.2)
+        assert not importing.done()
+    (outcome,) = await asyncio.gather(importing, return_exceptions=True)
+    return outcome
+
+
+JOE = Caller("joe", "demo", Role.MEMBER, "req-joe")
+
+
+async def test_the_quota_is_counted_after_an_allocation_under_way(
+    database: LedgerDatabase,
 ) -> None:
     await make.pool(database, "203.0.113.0/28")
-    await make.quota(database, 4)
-    text = HEADER + "".join(f"198.51.100.{n},demo,,\n" for n in range(3))
+    await make.quota(database, 1)
 
-    importing = asyncio.create_task(imported(database, text, "other"))
-    allocated = await asyncio.gather(
-        *(client.post("/os-floating-ips") for _ in range(4))
+    outcome = await meeting(
+        database,
+        HEADER + "198.51.100.1,demo,,\n",
+        lambda tx: allocation.allocate(tx, JOE, "public", 10),
     )
-    (outcome,) = await asyncio.gather(importing, return_exceptions=True)
 
-    done = [response.status_code for response in allocated].count(200)
-    assert (done, type(outcome)) in {(1, TakenIn), (4, FleetRefused)}
+    assert isinstance(outcome, FleetRefused), outcome
+    assert "may hold 1 floating IPs" in outcome.faults[0].sentence
     assert await make.breaches(database) == []
 
 
-@pytest.mark.parametrize("rounds", range(8))
-async def test_a_server_removed_meanwhile_is_removed_before_or_after(
-    client: AsyncClient, database: LedgerDatabase, rounds: int
+async def test_an_address_is_looked_at_after_an_allocation_under_way(
+    database: LedgerDatabase,
 ) -> None:
-    await make.pool(database, "203.0.113.0/28")
-    web = await make.server(database, "10.0.0.1", name="web")
-    text = HEADER + "203.0.113.1,demo,10.0.0.1,web\n203.0.113.2,demo,10.0.0.2,web\n"
+    await make.pool(database, "203.0.113.7")
 
-    removed, taken = await asyncio.gather(
-        client.delete(f"/servers/{web}"), imported(database, text)
+    outcome = await meeting(
+        database,
+        HEADER + "203.0.113.7,other,,\n",
+        lambda tx: allocation.allocate(tx, JOE, "public", 10),
     )
 
-    left = await fetch(database, "SELECT count(*), count(fixed_ip) FROM addresses")
-    assert removed.status_code == 202
-    assert left == ([(14, 2)] if taken.servers else [(14, 0)])
+    assert isinstance(outcome, FleetRefused), outcome
+    assert outcome.faults[0].sentence == (
+        "address '203.0.113.7': is held by project demo already."
+    )
+
+
+async def test_a_server_that_is_being_removed_is_registered_anew(
+    client: AsyncClient, database: LedgerDatabase
+) -> None:
+    web = await make.server(database, "10.0.0.1", name="web")
+
+    outcome = await meeting(
+        database,
+        HEADER + "203.0.113.1,demo,10.0.0.1,web\n",
+        lambda tx: servers.remove(tx, JOE, web),
+    )
+
+    left = (await client.get("/servers")).json()["servers"]
+    assert outcome == TakenIn(floating_ips=1, servers=1, addresses=1, quotas=0)
+    assert [each["id"] for each in left] == [web + 1]
     assert await make.breaches(database) == []
 
 
@@ -511,6 +538,18 @@ def test_an_export_that_cannot_be_written_leaves_the_file_as_it_was(
     assert nowhere.stderr.endswith("x.csv: No such file or directory.\n")
 
 
+def peak_memory(process: subprocess.Popen[bytes]) -> int:
+    """Watch a process to its end, and return the most memory it had, in KiB."""
+    peak = 0
+    while process.poll() is None:
+        with suppress(OSError):
+            status = Path(f"/proc/{process.pid}/status").read_text()
+            if found := re.search(r"VmHWM:\s+(\d+)", status):
+                peak = max(peak, int(found[1]))
+        time.sleep(0.01)
+    return peak
+
+
 def test_200_000_lines_and_their_faults_fit_in_little_memory(
     settings: Settings, database: LedgerDatabase, folder: Path
 ) -> None:
@@ -527,118 +566,14 @@ def test_200_000_lines_and_their_faults_fit_in_little_memory(
             env={**CLEAN, "DATABASE_URL": settings.database_url or ""},
             stderr=told,
         )
-        _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
+        peak = peak_memory(process)
 
     sentences = (folder / "told").read_text().splitlines()
     assert process.returncode == 2
     assert len(sentences) == 1002
     assert sentences[0] == "line 2: address '20.0.0.0': is in no pool."
     assert sentences[-2] == "and 199000 more"
-    assert usage.ru_maxrss < 160 * 1024, "the interpreter and libraries have 90 MB"
-
-
-async def test_adding_tells_its_progress_and_keys_are_spread_over_the_whole_range(
-    database: LedgerDatabase, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(pools, "BATCH", 1000)
-    told: list[int] = []
-
-    async with transaction(database) as tx:
-        addresses = parse_range("10.8.0.0/20")
-        await pools.add(tx, "public", addresses, "eth0", told.append)
-
-    spread = (
-        "SELECT width_bucket(pick, 0, 1, 4) AS quarter, count(*), count(DISTINCT pick)"
-        " FROM addresses GROUP BY quarter ORDER BY quarter"
-    )
-    assert told == [1000, 1000, 1000, 1000, 94]
-    for quarter, (bucket, count, different) in enumerate(
-        await fetch(database, spread), start=1
-    ):
-        assert bucket == quarter
-        assert different == count
-        assert 900 < int(str(count)) < 1150
-
-
-async def test_the_first_address_that_is_in_a_pool_already_is_named(
-    database: LedgerDatabase,
-) -> None:
-    for ip in ("203.0.113.9", "203.0.113.5", "203.0.113.12"):
-        await make.pool(database, ip, name="other")
-
-    with pytest.raises(AddressExists, match=r"^203\.0\.113\.5 is in a pool already"):
-        await make.pool(database)
-
-
-async def test_whoever_comes_second_is_told_the_first_address_of_who_came_first(
-    database: LedgerDatabase,
-) -> None:
-    async with transaction(database) as first:
-        await pools.add(first, "a", parse_range("203.0.113.8/29"), "eth0")
-        second = asyncio.create_task(make.pool(database, name="b"))
-        await asyncio.sleep(0.3)
-        assert not second.done()
-
-    with pytest.raises(AddressExists, match=r"^203\.0\.113\.9 is in a pool already"):
-        await second
-    assert await fetch(database, "SELECT name FROM pools") == [("a",)]
-
-
-async def test_more_than_2_to_the_24_addresses_are_refused(
-    database: LedgerDatabase, folder: Path
-) -> None:
-    where = ("--data-dir", str(folder / "never-added"))
-
-    told = await asyncio.to_thread(command, "pool", "add", "x", "8.0.0.0/7", *where)
-    with pytest.raises(InvalidValue):
-        await make.pool(database, "2001:db8::/103")
-
-    rule = "must not have more than 16777216 addresses"
-    assert told.stderr == f"floating-ips: ip_range '8.0.0.0/7': {rule}.\n"
-    assert told.returncode == 2
-    assert not (folder / "never-added").exists()
-
-
-async def test_ctrl_c_leaves_nothing_behind_and_a_terminal_shows_a_bar(
-    settings: Settings, database: LedgerDatabase
-) -> None:
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(  # noqa: ASYNC220, S603
-        [*FLOATING_IPS, "pool", "add", "big", "10.0.0.0/8"],
-        env={**CLEAN, "DATABASE_URL": settings.database_url or "", "TERM": "xterm"},
-        stdout=subprocess.DEVNULL,
-        stderr=theirs,
-    )
-    os.close(theirs)
-
-    shown = await asyncio.to_thread(_until, ours, b"Adding to big")
-    began = time.monotonic()
-    await asyncio.sleep(1)
-    process.send_signal(signal.SIGINT)
-    code = await asyncio.to_thread(process.wait, 30)
-
-    os.close(ours)
-    assert b"Adding to big" in shown
-    assert code not in (0, 2)
-    assert time.monotonic() - began < 15
-    assert await fetch(database, "SELECT name FROM pools") == []
-    assert await fetch(database, "SELECT FROM addresses LIMIT 1") == []
-
-
-def _until(terminal: int, text: bytes) -> bytes:
-    shown = b""
-    while text not in shown:
-        shown += os.read(terminal, 1024)
-    return shown
-
-
-async def test_no_bar_without_a_terminal(
-    cli: Command, database: LedgerDatabase
-) -> None:
-    added = await asyncio.to_thread(cli, "pool", "add", "p", "203.0.113.0/29")
-
-    assert (added.stdout, added.stderr) == ("Added 6 addresses to p.\n", "")
+    assert peak < 160 * 1024, "the interpreter and libraries have 90 MB"
 
 
 async def test_servers_registered_by_the_rule_are_exported_by_their_name(
@@ -646,7 +581,7 @@ async def test_servers_registered_by_the_rule_are_exported_by_their_name(
 ) -> None:
     await make.pool(database, "203.0.113.7")
     async with transaction(database) as tx:
-        await servers.register(tx, "demo", "unused", [])
+        await registration.register(tx, "demo", "unused", [])
     await make.server(database, "10.0.0.1", name="web")
     await make.floating_ip(client, "10.0.0.1")
 

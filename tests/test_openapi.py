@@ -9,6 +9,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator, validate
 
 from app.main import ANSWERS, CODEC, REQUESTS
 from tests.test_auth import ROLES
+from tests.xml_schemas import TEXTS
 
 METHODS = {"get", "post", "put", "delete"}
 JSON, XML = "application/json", "application/xml"
@@ -100,3 +101,11 @@ async def test_swagger_ui_and_all_it_loads_come_from_here(client: AsyncClient) -
         assert f"/docs/assets/{asset}" in page.text
         assert (await client.get(f"/docs/assets/{asset}")).status_code == 200
     assert (await client.get("/openapi.json")).json()["openapi"].startswith("3.1")
+
+
+async def test_the_xml_schemas_are_served_beside_it(client: AsyncClient) -> None:
+    for name, text in TEXTS.items():
+        served = await client.get(f"/schemas/{name}", headers={"accept": JSON})
+
+        assert served.headers["content-type"] == XML
+        assert served.content == text

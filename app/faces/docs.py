@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 from app.faces import swagger_ui
 from app.faces.described import LICENSE, SERVERS, TAGS
 from app.wire.openapi import dual
+from app.wire.openapi_components import share
 from app.wire.xml_codec import Codec
 
 DESCRIPTION = """\
@@ -28,7 +29,8 @@ it.
 
 **JSON and XML**, by `Accept` and `Content-Type`: choose them beside the body and beside
 the answer. In XML a missing value is the text `null`. Refusals are OpenStack faults in
-the same type.
+the same type. XML Schemas: [answers](/schemas/floating_ips.xsd),
+[requests](/schemas/requests.xsd), [faults](/schemas/faults.xsd).
 """
 
 TOKEN = {
@@ -46,7 +48,7 @@ def install(api: FastAPI, codec: Codec, envelopes: Iterable[type[BaseModel]]) ->
 
     def openapi() -> dict[str, Any]:
         if api.openapi_schema is None:
-            api.openapi_schema = dual(_described(api), codec, examples)
+            api.openapi_schema = share(dual(_described(api), codec, examples))
         return api.openapi_schema
 
     api.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way
