@@ -9,10 +9,13 @@ DATA_DIR ?=
 WORKERS ?= 1
 BROWSER ?= .venv-browser
 GENERATED ?= .venv-generated
+FUZZ ?= .venv-fuzz
+COMPILE := uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes \
+  --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 CHROMIUM ?= /usr/bin/chromium
 
 .PHONY: help setup run test check format schema openapi docs lock bench clean \
-  test-compose test-browser test-generated mutations
+  test-compose test-browser test-generated test-fuzz test-versions mutations
 
 help: ## Say what there is to make.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,6 +66,17 @@ $(GENERATED)/ready: tests/generated/requirements.lock tests/generated/package-lo
 test-generated: setup $(GENERATED)/ready ## Generate clients of openapi.json and use them.
 	GENERATED=$(GENERATED) $(BIN)/python -m pytest -q tests/generated $(ARGS)
 
+$(FUZZ)/ready: tests/fuzz/requirements.lock | $(BIN)/python
+	$(BIN)/python -m venv $(FUZZ)
+	$(FUZZ)/bin/python -m pip install -q --require-hashes -r $<
+	@touch $@
+
+test-fuzz: setup $(FUZZ)/ready ## Try every operation with what schemathesis thinks of.
+	$(BIN)/python -m tests.fuzz --venv $(abspath $(FUZZ)) $(ARGS)
+
+test-versions: setup ## Run the tests of the database on each Postgres that can be had.
+	$(BIN)/python -m tests.versions $(ARGS)
+
 mutations: setup ## Take each lock and constraint away for a moment: a test must turn red.
 	$(BIN)/python -m tests.mutations $(ARGS)
 
@@ -86,12 +100,12 @@ lock: setup ## Pin anew what pyproject.toml asks for; the locks name no host.
 	$(BIN)/python -m pip install -q uv && $(BIN)/uv lock --upgrade
 	$(BIN)/uv export -q --frozen --format requirements.txt --no-emit-project --no-header --no-default-groups --group build -o requirements.lock
 	$(BIN)/uv export -q --frozen --format requirements.txt --no-emit-project --no-header -o requirements-dev.lock
-	$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links tests/browser/requirements.in -o tests/browser/requirements.lock
-	$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links tests/generated/requirements.in -o tests/generated/requirements.lock
+	for suite in browser fuzz generated; do \
+	  $(BIN)/$(COMPILE) tests/$$suite/requirements.in -o tests/$$suite/requirements.lock || exit; done
 	cd tests/generated && PATH="$(abspath $(GENERATED))/bin:$$PATH" npm install --silent --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved
 
 bench: setup ## Measure us and the limits in one run; prints ratios.
 	$(BIN)/python -m benchmarks $(ARGS)
 
 clean: ## Remove what make made; data stays.
-	rm -rf $(VENV) $(BROWSER) $(GENERATED) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BROWSER) $(GENERATED) $(FUZZ) .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -4,7 +4,7 @@ from collections import Counter
 import pytest
 from httpx import AsyncClient
 
-from app.database import LedgerDatabase
+from app.database import LedgerDatabase, transaction
 from tests import make
 
 
@@ -223,6 +223,27 @@ async def test_server_removal_against_associate_has_one_outcome(
     listed = (await client.get("/os-floating-ips")).json()["floating_ips"]
     assert [each["fixed_ip"] for each in listed] == [None] * 4
     assert (await client.get(f"/servers/{server_id}")).status_code == 404
+    assert await make.breaches(database) == []
+
+
+async def test_server_removal_locks_the_floating_ip_before_the_server(
+    client: AsyncClient, database: LedgerDatabase
+) -> None:
+    """The other way round it and a move could wait for each other."""
+    await make.pool(database)
+    server_id = await make.server(database, "11.0.0.1")
+    await make.floating_ip(client, "11.0.0.1")
+
+    async with transaction(database) as other:
+        await other.execute(
+            "SELECT FROM addresses WHERE fixed_ip IS NOT NULL FOR UPDATE"
+        )
+        removing = asyncio.create_task(client.delete(f"/servers/{server_id}"))
+        await asyncio.sleep(0.3)
+        still_free = await other.fetch("SELECT id FROM servers FOR UPDATE NOWAIT")
+
+    assert [row["id"] for row in still_free] == [server_id]
+    assert (await removing).status_code == 202
     assert await make.breaches(database) == []
 
 

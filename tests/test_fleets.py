@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from app.auth import Caller, Role
 from app.database import LedgerDatabase, Tx, connection, snapshot, transaction
 from app.ledger import allocation, fleets, servers
-from app.ledger.fleets import FleetRefused, TakenIn, Terms, form
+from app.ledger.fleets import FleetRefused, TakenIn, Terms, form, incoming
 from app.ledger.fleets.faults import Faults
 from app.settings import Settings
 from tests import make
@@ -442,6 +442,25 @@ async def test_the_quota_is_counted_after_an_allocation_under_way(
     assert await make.breaches(database) == []
 
 
+async def test_no_allocation_comes_between_the_look_at_the_quota_and_its_count(
+    client: AsyncClient, database: LedgerDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await make.pool(database, "203.0.113.0/28")
+    await make.quota(database, 1)
+    count, allocations = incoming._count, []
+
+    async def count_late(tx: Tx, terms: Terms) -> int:
+        allocations.append(asyncio.create_task(client.post("/os-floating-ips")))
+        await asyncio.sleep(0.2)
+        return await count(tx, terms)
+
+    monkeypatch.setattr(incoming, "_count", count_late)
+    await imported(database, HEADER + "198.51.100.1,demo,,\n")
+
+    assert (await allocations[0]).status_code == 403
+    assert await make.breaches(database) == []
+
+
 async def test_an_address_is_looked_at_after_an_allocation_under_way(
     database: LedgerDatabase,
 ) -> None:
@@ -580,8 +599,7 @@ async def test_servers_registered_by_the_rule_are_exported_by_their_name(
     client: AsyncClient, database: LedgerDatabase
 ) -> None:
     await make.pool(database, "203.0.113.7")
-    async with transaction(database) as tx:
-        await registration.register(tx, "demo", "unused", [])
+    await make.server(database, name="unused")
     await make.server(database, "10.0.0.1", name="web")
     await make.floating_ip(client, "10.0.0.1")
 

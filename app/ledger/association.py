@@ -53,15 +53,6 @@ SELECT server_id
    FOR KEY SHARE
 """
 
-# Answers at once where a committed floating IP stands in the way. To let the unique
-# index find it would mean to wait for whoever moves that one, and two that swap their
-# fixed IPs would wait for each other.
-OCCUPANT = """
-SELECT floating_ip_id
-  FROM addresses
- WHERE project_id = $1 AND fixed_ip = $2
-"""
-
 POINT = """
 UPDATE addresses
    SET fixed_ip = $3,
@@ -97,8 +88,6 @@ async def associate(
     if (ip := ip_address(present["ip"])).version != fixed_ip.version:
         raise FamiliesDiffer(ip, fixed_ip)
     if present["fixed_ip"] != str(fixed_ip):
-        if await tx.fetchval(OCCUPANT, project_id, fixed_ip) is not None:
-            raise FixedIPOccupied(fixed_ip)
         target = Target(fixed_ip, server_id, by_itself)
         await _point(tx, caller, floating_ip_id, target)
 

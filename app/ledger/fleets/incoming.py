@@ -79,7 +79,7 @@ async def take_in(tx: Tx, content: bytes, terms: Terms) -> TakenIn:
     name. One that is not becomes the fixed IP of the project's server of that name,
     which is registered if there is none.
 
-    Locks quotas, the pool if it is named, addresses, servers and fixed IPs (shared).
+    Locks quotas, the pool if it is named, free addresses, and servers (shared).
     Raises FleetRefused with every fault, and Busy, where another transaction has taken
     since what was seen to be free.
     """
@@ -161,7 +161,7 @@ def _number(status: str) -> int:
     return int(status.rpartition(" ")[2])
 
 
-# The shares of the keys keep servers and fixed IPs from being removed meanwhile.
+# The shares of the keys keep the servers, and so their fixed IPs, from being removed.
 LOCK_SERVERS = """
 WITH locked AS (
     SELECT id
@@ -201,24 +201,12 @@ SELECT f.project_id, f.fixed_ip, s.id
     ON CONFLICT (project_id, address) DO NOTHING
 """
 
-LOCK_FIXED_IPS = """
-WITH locked AS (
-    SELECT address
-      FROM fixed_ips
-     WHERE (project_id, address) IN (SELECT project_id, fixed_ip FROM fleet)
-     ORDER BY project_id, address
-       FOR KEY SHARE
-)
-SELECT count(*) FROM locked
-"""
-
 
 async def _register(tx: Tx) -> int:
-    """Register the servers and fixed IPs that are not yet, and lock the others."""
+    """Register the servers and fixed IPs that are not yet; return how many servers."""
     await tx.execute(LOCK_SERVERS)
     servers = _number(await tx.execute(REGISTER))
     await tx.execute(ADD_FIXED_IPS)
-    await tx.execute(LOCK_FIXED_IPS)
     return servers
 
 
