@@ -65,8 +65,13 @@ def wrap(api: FastAPI) -> ASGIApp:
 def create_app(
     settings: Settings | None = None, database: LedgerDatabase | None = None
 ) -> ASGIApp:
-    """Build the application: `uvicorn --factory app.main:create_app`."""
+    """Build the application: `uvicorn --factory app.main:create_app`.
+
+    Raises ValueError if nobody has said how callers are known.
+    """
     settings = settings or Settings()
+    if settings.auth is None:
+        raise ValueError("FLOATING_IPS_AUTH is not set: nothing is open by accident")
     database = database or LedgerDatabase(settings)
     observability.configure_logging(settings.log_level)
     return wrap(create_api(settings, database))

@@ -11,6 +11,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 REQUEST_ID_HEADERS = (b"x-openstack-request-id", b"x-compute-request-id")
 
+HEALTH = ("/livez", "/readyz")
+
 Event = dict[str, object]
 
 
@@ -88,7 +90,10 @@ class RequestLog:
         try:
             await self.app(scope, receive, send_with_id)
         finally:
-            log.info(
+            # Balancers ask for health several times a second.
+            is_health = scope["path"] in HEALTH and status < 400
+            say = log.debug if is_health else log.info
+            say(
                 "request",
                 request_id=request_id,
                 method=scope["method"],

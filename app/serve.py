@@ -96,8 +96,10 @@ def serve(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _leave)
     migrations.upgrade(url)
-    os.environ["DATABASE_URL"] = url
-    settings = settings.model_copy(update={"database_url": url})
+    # A service that starts its own Postgres may go without: it is on loopback alone.
+    auth = settings.auth or "noauth"
+    os.environ |= {"DATABASE_URL": url, "FLOATING_IPS_AUTH": auth}
+    settings = settings.model_copy(update={"database_url": url, "auth": auth})
     if with_demo:
         asyncio.run(_fill(settings))
     host, port = listener.getsockname()[:2]

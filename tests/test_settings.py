@@ -4,6 +4,7 @@ from urllib.parse import quote
 import pytest
 from sqlalchemy.engine import make_url
 
+from app.main import create_app
 from app.settings import Settings
 
 PASSWORD = "p@s:/w%ö d"  # noqa: S105  # an odd one, for a test
@@ -38,3 +39,8 @@ def test_a_file_that_cannot_be_read_is_said(
 
     with pytest.raises(OSError, match=quote("secret-not")):
         Settings(DATABASE_URL="postgresql://fip@db/fip")
+
+
+def test_the_application_is_not_open_by_accident() -> None:
+    with pytest.raises(ValueError, match="FLOATING_IPS_AUTH is not set"):
+        create_app(Settings(DATABASE_URL="postgresql://fip@db/fip"))

@@ -14,6 +14,14 @@ from app.ledger.servers import Server
 
 FixedRange = IPv4Network | IPv6Network
 
+NAME_RULE = "must be 1 to 255 printable characters, and not null"
+
+
+def is_name(text: str) -> bool:
+    """Tell whether a server may have this name; `null` is what XML needs."""
+    return 0 < len(text) <= 255 and text.isprintable() and text != "null"
+
+
 ADD = """
 INSERT INTO servers (project_id, name) VALUES ($1, $2) RETURNING id
 """

@@ -91,8 +91,8 @@ class ManyServers(BaseModel):
 
 
 def _printable(name: str) -> str:
-    if not name.isprintable() or name == "null":
-        raise ValueError("must be 1 to 255 printable characters, and not null")
+    if not registration.is_name(name):
+        raise ValueError(registration.NAME_RULE)
     return name
 
 

@@ -19,6 +19,7 @@ from app.auth import PROJECT_ID
 from app.errors import ApiError, FamiliesDiffer, InvalidValue
 from app.ledger.addresses import Address, parse_address
 from app.ledger.fleets.faults import Faults
+from app.ledger.registration import NAME_RULE, is_name
 
 COLUMNS = ["address", "project", "fixed_ip", "server"]
 
@@ -34,7 +35,6 @@ LINE_LIMIT = 4096
 HEADER_RULE = f"must be {','.join(COLUMNS)}"
 VALUES_RULE = f"must be {len(COLUMNS)} values between commas, quoted as in RFC 4180"
 PROJECT_RULE = "must be 1 to 255 visible ASCII characters without a slash"
-NAME_RULE = "must be 1 to 255 printable characters, and not null"
 BOTH_RULE = "fixed_ip and server must be given together"
 
 Line = tuple[int, Address, str, Address | None, str | None]
@@ -104,7 +104,7 @@ def _read_values(
         return floating, project_id, None, None
     if not (fixed_ip and server):
         raise InvalidValue("line", BOTH_RULE, ",".join(values))
-    if not server.isprintable() or len(server) > 255 or server == "null":
+    if not is_name(server):
         raise InvalidValue("server", NAME_RULE, server)
     fixed = _address("fixed_ip", fixed_ip)
     if floating.version != fixed.version:
