@@ -20,6 +20,7 @@ from app.database import LedgerDatabase, Tx, connection, snapshot, transaction
 from app.ledger import allocation, fleets, servers
 from app.ledger.fleets import FleetRefused, TakenIn, Terms, form, incoming
 from app.ledger.fleets.faults import Faults
+from app.ledger.registration import is_name
 from app.settings import Settings
 from tests import make
 from tests.conftest import EMPTY
@@ -149,7 +150,7 @@ values = st.text(
     st.characters(codec="utf-8", exclude_categories=("C", "Z")) | st.just(" "),
     min_size=1,
     max_size=12,
-).filter(lambda name: name.isprintable() and name != "null")
+).filter(is_name)
 projects = st.sampled_from(["demo", "=1+1", "@x", "-", "a,b", 'q"', "'"])
 v4 = st.ip_addresses(v=4)
 v6 = st.integers(1, 2**32).map(lambda n: IPv6Address(n << 90))
@@ -225,11 +226,11 @@ FAULTS = {
     "203.0.113.9,demo,10.0.0.9/32,web": "fixed_ip '10.0.0.9/32': must be one IPv4 or "
     "IPv6 address, without prefix, scope or IPv4 mapping.",
     "203.0.113.9,demo,10.0.0.9,null": "server 'null': must be 1 to 255 printable "
-    "characters, and not null.",
+    "characters without space at either end, and not null.",
     "203.0.113.9,demo,10.0.0.9,a\tb": "server 'a\ufffdb': must be 1 to 255 printable "
-    "characters, and not null.",
+    "characters without space at either end, and not null.",
     f"203.0.113.9,demo,10.0.0.9,{'x' * 256}": f"server '{'x' * 64}…': must be 1 to 255 "
-    "printable characters, and not null.",
+    "printable characters without space at either end, and not null.",
     "203.0.113.9,demo,10.0.0.9,\udcff": "line '203.0.113.9,demo,10.0.0.9,\ufffd': is "
     "not in UTF-8.",
     "203.0.113.9,demo": "line '203.0.113.9,demo': must be 4 values between commas, "

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from app.database import Connection, Tx
 from app.errors import QuotaExceeded
 
+NO_LIMIT = -1
+
 
 @dataclass(frozen=True, slots=True)
 class Quota:

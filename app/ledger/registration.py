@@ -14,12 +14,18 @@ from app.ledger.servers import Server
 
 FixedRange = IPv4Network | IPv6Network
 
-NAME_RULE = "must be 1 to 255 printable characters, and not null"
+NAME_RULE = (
+    "must be 1 to 255 printable characters without space at either end, and not null"
+)
 
 
 def is_name(text: str) -> bool:
-    """Tell whether a server may have this name; `null` is what XML needs."""
-    return 0 < len(text) <= 255 and text.isprintable() and text != "null"
+    """Tell whether a server may have this name, which JSON and XML have to tell alike.
+
+    In XML, space at the ends of a text counts for nothing, and `null` is no text.
+    """
+    is_bare = text == text.strip() and text != "null"
+    return is_bare and text.isprintable() and 0 < len(text) <= 255
 
 
 ADD = """

@@ -125,8 +125,10 @@ class RegisterServer(BaseModel):
         Field(
             min_length=1,
             max_length=255,
-            description="Any printable text.",
+            description="Any printable text without space at either end.",
             examples=["web"],
+            # What patterns can say of the rule; the rest of it is `is_name`'s.
+            json_schema_extra={"pattern": r"^\S(.*\S)?$"},
         ),
         AfterValidator(_printable),
     ]
