@@ -19,8 +19,8 @@ CREATE TABLE public.addresses (
     floating_ip_uuid uuid,
     project_id text COLLATE pg_catalog."C",
     fixed_ip inet,
-    revision bigint,
     auto_associated boolean DEFAULT false NOT NULL,
+    revision bigint,
     CONSTRAINT address_is_free_held_resting_or_reserved CHECK ((state = ANY (ARRAY['free'::text, 'held'::text, 'resting'::text, 'reserved'::text]))),
     CONSTRAINT address_is_one_address CHECK ((masklen(address) =
 CASE family(address)

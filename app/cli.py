@@ -2,16 +2,16 @@
 
 import asyncio
 import os
-import re
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, NoReturn, TypeVar
 
 import typer
-from asyncpg import UndefinedTableError
+from asyncpg import PostgresError
 from pydantic import ValidationError
 from pydantic_core import to_json
+from sqlalchemy.exc import SQLAlchemyError
 
 from app import fleet_cli, migrations, serve
 from app.database import LedgerDatabase, snapshot, transaction
@@ -21,7 +21,7 @@ from app.ledger import check as ledger_check
 from app.ledger import pools
 from app.ledger.addresses import parse_range
 from app.main import ANSWERS, REQUESTS, create_api
-from app.settings import POOL_NAME, Settings
+from app.settings import POOL_NAME, Settings, is_pool_name
 from app.wire import xsd
 
 main = typer.Typer(
@@ -69,8 +69,10 @@ def _one_line_errors() -> Iterator[None]:
         serve.CannotServe,
         fleet_cli.FleetError,
         OSError,
+        PostgresError,
+        SQLAlchemyError,
     ) as error:
-        _fail(str(error))
+        _fail(str(error).partition("\n")[0])
 
 
 def _fail(message: str) -> NoReturn:
@@ -144,10 +146,7 @@ async def _on_database(
     settings: Settings, work: Callable[[LedgerDatabase, Settings], Awaitable[T]]
 ) -> T:
     async with LedgerDatabase(settings, PATIENCE) as database:
-        try:
-            return await work(database, settings)
-        except UndefinedTableError:
-            _fail("the database has no schema yet; `floating-ips migrate` makes it.")
+        return await work(database, settings)
 
 
 @main.command()
@@ -161,7 +160,7 @@ def migrate(data_dir: DataDir = None) -> None:
 
 
 def _pool_name(name: str | None) -> str | None:
-    if name is not None and (not re.fullmatch(POOL_NAME, name) or name == "null"):
+    if name is not None and not is_pool_name(name):
         _fail(f"{quote(name)} is no name of a pool: it must match {POOL_NAME}.")
     return name
 

@@ -5,8 +5,9 @@ Isolation is READ COMMITTED. Rows are locked in one order, everywhere:
     quota → pool → address (a floating IP is its held address) → server → fixed IP
     → history
 
-Several rows of one kind are locked by id. Where only a child is known, its parents are
-read without a lock, then all are locked in order, then checked again.
+Several rows of one kind are locked by id, addresses by address. Where only a child is
+known, its parents are read without a lock, then all are locked in order, then checked
+again.
 """
 
 import asyncio
@@ -17,7 +18,7 @@ from typing import Any, NewType, Self, TypeAlias
 import asyncpg
 from databases import Database, DatabaseURL
 
-from app.errors import Busy, DatabaseUnavailable
+from app.errors import Busy, DatabaseUnavailable, SchemaMissing
 from app.settings import Settings
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -36,10 +37,14 @@ CONNECTION_LOST = (
     asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
-    asyncpg.TooManyConnectionsError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
     asyncpg.ReadOnlySQLTransactionError,
 )
-"""What a lost, refused, cut or demoted server looks like (TimeoutError is an OSError).
+"""What a lost, refused, full, cut or demoted server looks like.
+
+TimeoutError is an OSError.
 
 InternalClientError can surface in a failover: asyncpg then meets an answer in a state
 that expects none.
@@ -93,7 +98,7 @@ async def connection(database: LedgerDatabase) -> AsyncIterator[Connection]:
     At the deadline the connection is cut, which a server that has stopped answering
     cannot delay; a statement under way then fails at once.
 
-    Raises Busy, DatabaseUnavailable.
+    Raises Busy, DatabaseUnavailable, SchemaMissing.
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + database.deadline
@@ -114,6 +119,8 @@ async def connection(database: LedgerDatabase) -> AsyncIterator[Connection]:
         raise Busy from error
     except CONNECTION_LOST as error:
         raise DatabaseUnavailable from error
+    except asyncpg.UndefinedTableError as error:
+        raise SchemaMissing from error
 
 
 @asynccontextmanager

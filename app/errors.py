@@ -11,7 +11,7 @@ ApiError
 │                         AddressExists, AddressHeld
 ├── TooLarge         413
 ├── UnsupportedType  415
-└── Unavailable      503  Busy, DatabaseUnavailable
+└── Unavailable      503  Busy, DatabaseUnavailable, SchemaMissing
 
 Messages are sentences for the client: the value that was wrong and the rule it broke,
 never another project's data and no internals. The shape is OpenStack's fault, in JSON
@@ -276,6 +276,13 @@ class DatabaseUnavailable(Unavailable):
 
     def __init__(self) -> None:
         super().__init__("The database cannot be reached at present; try again.")
+
+
+class SchemaMissing(Unavailable):
+    """The database answers, and has no tables yet."""
+
+    def __init__(self) -> None:
+        super().__init__("The database has no schema yet: `floating-ips migrate`.")
 
 
 def fault(error: ApiError) -> dict[str, dict[str, object]]:

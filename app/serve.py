@@ -98,7 +98,9 @@ def serve(
     migrations.upgrade(url)
     # A service that starts its own Postgres may go without: it is on loopback alone.
     auth = settings.auth or "noauth"
-    os.environ |= {"DATABASE_URL": url, "FLOATING_IPS_AUTH": auth}
+    os.environ["FLOATING_IPS_AUTH"] = auth
+    if postgres:
+        os.environ["DATABASE_URL"] = url
     settings = settings.model_copy(update={"database_url": url, "auth": auth})
     if with_demo:
         asyncio.run(_fill(settings))

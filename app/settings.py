@@ -4,6 +4,7 @@ Every name here is an environment variable with the prefix FLOATING_IPS_, but fo
 DATABASE_URL. Settings are read where the process starts and handed down from there.
 """
 
+import re
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Literal
@@ -14,6 +15,13 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 POOL_NAME = r"^[A-Za-z0-9._-]{1,64}$"
 """What the name of a pool looks like; `null`, which XML needs, is no name."""
+
+DATABASE_SCHEMES = ("postgresql", "postgres")
+
+
+def is_pool_name(text: str) -> bool:
+    """Tell whether a pool may have this name."""
+    return re.fullmatch(POOL_NAME, text) is not None and text != "null"
 
 
 class Settings(BaseSettings):
@@ -97,14 +105,25 @@ class Settings(BaseSettings):
     def _with_password(cls, url: str | None, info: ValidationInfo) -> str | None:
         """Add the password to the URL: a secret file keeps it out of the environment.
 
-        Raises OSError.
+        Raises ValueError, OSError.
         """
-        file: Path | None = info.data.get("database_password_file")
-        if url is None or file is None:
-            return url
+        if url is None:
+            return None
         parts = urlsplit(url)
+        if parts.scheme not in DATABASE_SCHEMES:
+            raise ValueError("must begin with postgresql://")
+        file: Path | None = info.data.get("database_password_file")
+        if file is None:
+            return url
         user, _, hosts = parts.netloc.rpartition("@")
         if not user or ":" in user:
             return url
         password = quote(file.read_text().strip("\r\n"), safe="")
         return parts._replace(netloc=f"{user}:{password}@{hosts}").geturl()
+
+    @field_validator("default_pool")
+    @classmethod
+    def _a_pools_name(cls, name: str) -> str:
+        if not is_pool_name(name):
+            raise ValueError("must not be null")
+        return name

@@ -102,8 +102,8 @@ MUTATIONS = (
     Mutation(
         "server removal locks no floating IPs",
         "app/ledger/servers.py",
-        " ORDER BY a.floating_ip_id\n   FOR UPDATE OF a\n",
-        " ORDER BY a.floating_ip_id\n",
+        " ORDER BY a.address\n   FOR UPDATE OF a\n",
+        " ORDER BY a.address\n",
         "tests/test_association.py",
     ),
     Mutation(
@@ -127,6 +127,24 @@ MUTATIONS = (
         "       FOR UPDATE\n",
         "     WHERE address BETWEEN $1 AND $2\n     ORDER BY address\n",
         "tests/test_operator.py",
+    ),
+    Mutation(
+        "what came into the pool meanwhile is taken out, held or not",
+        "app/ledger/pools.py",
+        " AND state <> 'held'\n",
+        "\n",
+        "tests/test_operator.py",
+    ),
+    Mutation(
+        "whoever waits for an address keeps its locks",
+        "app/ledger/allocation.py",
+        "    savepoint = tx.transaction()\n    await savepoint.start()\n    try:\n"
+        "        await tx.execute(A_MOMENT)\n        await tx.fetchval("
+        "AWAIT_FREE, pool_id)\n    except LockNotAvailableError:\n"
+        "        # Another row may be free by now.\n        pass\n"
+        "    await savepoint.rollback()\n",
+        "    await tx.fetchval(AWAIT_FREE, pool_id)\n",
+        "tests/test_allocation.py",
     ),
     Mutation(
         "intervals begin at the clock's time, whatever was before",

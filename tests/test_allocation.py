@@ -5,7 +5,9 @@ import pytest
 from httpx import AsyncClient
 from starlette.types import ASGIApp
 
+from app.auth import Caller, Role
 from app.database import LedgerDatabase, connection, transaction
+from app.ledger import allocation
 from tests import make
 from tests.conftest import make_client
 
@@ -298,4 +300,46 @@ async def test_an_address_locked_for_too_long_is_a_503(
     assert response.status_code == 503
     assert response.headers["Retry-After"] == "1"
     assert "serviceUnavailable" in response.json()
+    assert await make.breaches(database) == []
+
+
+async def test_whoever_waits_for_an_address_keeps_no_lock_on_one_that_was_taken(
+    client: AsyncClient, stranger: AsyncClient, database: LedgerDatabase
+) -> None:
+    """.7 is taken while we wait for it, then .8 stays locked: .7's owner can go on."""
+    await make.pool(database, "203.0.113.7")
+    await make.pool(database, "203.0.113.8")
+    taken, end = asyncio.Event(), asyncio.Event()
+    async with connection(database) as lent:
+        await lent.execute(
+            "UPDATE addresses SET pick = CASE host(address)"
+            " WHEN '203.0.113.7' THEN 0.1 ELSE 0.9 END"
+        )
+
+    async def lock_the_second() -> None:
+        async with transaction(database) as tx:
+            await tx.execute("SELECT FROM addresses WHERE pick = 0.9 FOR UPDATE")
+            await end.wait()
+
+    async def take_the_first() -> None:
+        async with transaction(database) as tx:
+            eve = Caller("eve", "other", Role.MEMBER, "req-1")
+            await allocation.allocate(tx, eve, "public", 10)
+            await taken.wait()
+
+    others = [asyncio.create_task(lock_the_second())]
+    await asyncio.sleep(0.1)
+    others.append(asyncio.create_task(take_the_first()))
+    await asyncio.sleep(0.1)
+    waiting = asyncio.create_task(client.post("/os-floating-ips"))
+    await asyncio.sleep(0.1)
+    taken.set()
+    await others[1]
+    released = await stranger.delete("/os-floating-ips/1")
+    allocated = await waiting
+    end.set()
+    await others[0]
+
+    assert released.status_code == 202
+    assert allocated.json()["floating_ip"]["ip"] == "203.0.113.7"
     assert await make.breaches(database) == []

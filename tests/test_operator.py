@@ -4,7 +4,7 @@ from collections import Counter
 import pytest
 from httpx import AsyncClient
 
-from app.database import LedgerDatabase
+from app.database import LedgerDatabase, transaction
 from tests import make
 
 BULK = "/os-floating-ips-bulk"
@@ -220,6 +220,27 @@ async def test_taking_out_against_allocation_loses_no_floating_ip(
     )
 
     assert (allocated.status_code, removed.status_code) in {(200, 409), (404, 200)}
+    assert await make.breaches(database) == []
+
+
+async def test_an_address_that_came_and_was_allocated_meanwhile_is_not_taken_out(
+    admin: AsyncClient, client: AsyncClient, database: LedgerDatabase
+) -> None:
+    await make.pool(database, "203.0.113.1")
+
+    async with transaction(database) as other:
+        await other.execute("SELECT FROM addresses FOR UPDATE")
+        removing = asyncio.create_task(
+            admin.put(f"{BULK}/delete", json={"ip_range": "203.0.113.0/29"})
+        )
+        await asyncio.sleep(0.2)
+        # Tasks of their own: `databases` lends one connection to each.
+        await asyncio.create_task(make.pool(database, "203.0.113.2"))
+        held = await asyncio.create_task(make.floating_ip(client))
+
+    assert (await removing).status_code == 200
+    assert await addresses(admin) == ["203.0.113.2"]
+    assert (await client.get(f"/os-floating-ips/{held}")).status_code == 200
     assert await make.breaches(database) == []
 
 

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from app import migrations
+from app.embedded import EmbeddedPostgres
 from tests.service import Service, command, serving, wait_until_ready
 
 
@@ -261,9 +262,18 @@ def test_a_database_without_a_schema_is_one_line(folder: Path) -> None:
 
     assert (result.returncode, result.stderr) == (
         2,
-        "floating-ips: the database has no schema yet; `floating-ips migrate` "
-        "makes it.\n",
+        "floating-ips: The database has no schema yet: `floating-ips migrate`.\n",
     )
+
+
+def test_a_database_that_does_not_exist_is_one_line(beside: Path) -> None:
+    url = EmbeddedPostgres.url_of_running(beside)
+    assert url
+
+    for arguments in (("migrate",), ("pool", "list")):
+        result = command(*arguments, DATABASE_URL=url.replace("/postgres?", "/nope?"))
+        assert result.returncode == 2
+        assert len(result.stderr.strip().splitlines()) == 1, result.stderr
 
 
 def test_a_busy_port_is_one_line(folder: Path) -> None:

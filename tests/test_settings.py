@@ -2,6 +2,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from pydantic import ValidationError
 from sqlalchemy.engine import make_url
 
 from app.main import create_app
@@ -44,3 +45,14 @@ def test_a_file_that_cannot_be_read_is_said(
 def test_the_application_is_not_open_by_accident() -> None:
     with pytest.raises(ValueError, match="FLOATING_IPS_AUTH is not set"):
         create_app(Settings(DATABASE_URL="postgresql://fip@db/fip"))
+
+
+@pytest.mark.parametrize("url", ["foo", "mysql://x@db/x", "sqlite:///x"])
+def test_another_kind_of_database_is_refused(url: str) -> None:
+    with pytest.raises(ValidationError, match="must begin with postgresql://"):
+        Settings(DATABASE_URL=url)
+
+
+def test_null_is_no_default_pool() -> None:
+    with pytest.raises(ValidationError, match="must not be null"):
+        Settings(default_pool="null")

@@ -77,7 +77,9 @@ CREATE INDEX fixed_ips_project_id_server_id_idx ON fixed_ips (project_id, server
 
 # `pick` is a random key, renewed at each release: allocation walks the free rows from a
 # random place, so that neither fill nor dead index entries slow it.
-# `changed_at` is where the last interval of the address's history ends or begins.
+# `changed_at` is where the last interval of the address's history ends or begins, since
+# it came into its pool. `auto_associated`: its server got it by itself, and takes it
+# along when it goes.
 ADDRESSES = (
     """
 CREATE SEQUENCE floating_ip_ids AS bigint
@@ -100,6 +102,9 @@ CREATE TABLE addresses (
     floating_ip_uuid uuid,
     project_id text COLLATE "C",
     fixed_ip inet,
+    auto_associated boolean NOT NULL DEFAULT false
+        CONSTRAINT auto_associated_is_associated
+            CHECK (fixed_ip IS NOT NULL OR NOT auto_associated),
     revision bigint,
     CONSTRAINT held_address_is_a_floating_ip CHECK (
         CASE state

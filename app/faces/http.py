@@ -29,7 +29,7 @@ async def _settings(request: Request) -> Settings:
     return settings
 
 
-async def without_body(request: Request) -> None:
+async def _without_body(request: Request) -> None:
     """Accept nothing, `{}` or `null` as the body.
 
     Raises MalformedBody.
@@ -42,6 +42,9 @@ async def without_body(request: Request) -> None:
     if meant is not None and meant != {}:
         raise MalformedBody("This operation takes no body, or an empty one.")
 
+
+NoBodyDep = Annotated[None, Depends(_without_body)]
+"""For operations without a body; it stands behind the caller, who is refused first."""
 
 DatabaseDep = Annotated[LedgerDatabase, Depends(_database)]
 SettingsDep = Annotated[Settings, Depends(_settings)]

@@ -1,12 +1,13 @@
 """Giving addresses to projects, and taking them back."""
 
+import asyncio
 from random import random
 
-from asyncpg import Record
+from asyncpg import LockNotAvailableError, Record
 
 from app.auth import Caller
 from app.database import Tx
-from app.errors import FloatingIPNotFound, PoolExhausted
+from app.errors import Busy, FloatingIPNotFound, PoolExhausted
 from app.ledger import history, pools, quotas
 from app.ledger.floating_ips import FloatingIP
 
@@ -43,11 +44,17 @@ SELECT address
 """
 
 
+A_MOMENT = "SET LOCAL lock_timeout = '200ms'"
+
+PATIENCE = 2.0
+"""Seconds to wait for an address while all free ones are locked."""
+
+
 async def allocate(tx: Tx, caller: Caller, pool: str, default_quota: int) -> FloatingIP:
     """Give the caller's project a free address of the pool.
 
     Locks the project's quota row, then one address.
-    Raises PoolNotFound, QuotaExceeded, PoolExhausted.
+    Raises PoolNotFound, QuotaExceeded, PoolExhausted, Busy.
     """
     pool_id = await pools.find(tx, pool)
     await quotas.take(tx, caller.project_id, default_quota)
@@ -64,8 +71,10 @@ async def _take_free(tx: Tx, pool_id: int, pool: str, project_id: str) -> Record
     fill, nor on an old snapshot that keeps dead index entries. "Exhausted" is what a
     statement of its own saw; while free rows are merely locked, it waits for one.
 
-    Raises PoolExhausted.
+    Raises PoolExhausted, Busy.
     """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + PATIENCE
     while True:
         for start in (random(), 0.0):  # noqa: S311  # spreads load, keeps no secret
             taken = await tx.fetchrow(TAKE_FREE, pool_id, project_id, start)
@@ -73,7 +82,26 @@ async def _take_free(tx: Tx, pool_id: int, pool: str, project_id: str) -> Record
                 return taken
         if not await tx.fetchval(IS_ANY_FREE, pool_id):
             raise PoolExhausted(pool)
+        if loop.time() > deadline:
+            raise Busy
+        await _await_free(tx, pool_id)
+
+
+async def _await_free(tx: Tx, pool_id: int) -> None:
+    """Wait for what holds a free row of the pool, for a moment, and lock nothing.
+
+    A row that was taken while we waited would stay locked, with its new owner waiting
+    for us; going back to a savepoint lets go of it.
+    """
+    savepoint = tx.transaction()
+    await savepoint.start()
+    try:
+        await tx.execute(A_MOMENT)
         await tx.fetchval(AWAIT_FREE, pool_id)
+    except LockNotAvailableError:
+        # Another row may be free by now.
+        pass
+    await savepoint.rollback()
 
 
 GIVE_BACK = """

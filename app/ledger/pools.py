@@ -150,7 +150,11 @@ WITH locked AS (
 SELECT host(min(address) FILTER (WHERE state = 'held')) FROM locked
 """
 
-EMPTY_RANGE = "DELETE FROM addresses WHERE address BETWEEN $1 AND $2"
+# An address that came into the pool, and was allocated, since the others were locked
+# is not taken away.
+EMPTY_RANGE = """
+DELETE FROM addresses WHERE address BETWEEN $1 AND $2 AND state <> 'held'
+"""
 
 
 async def take_out(tx: Tx, addresses: AddressRange) -> None:

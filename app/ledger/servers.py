@@ -110,7 +110,7 @@ SELECT a.floating_ip_id, a.auto_associated
   FROM addresses a
   JOIN fixed_ips f ON f.project_id = a.project_id AND f.address = a.fixed_ip
  WHERE f.project_id = $1 AND f.server_id = $2
- ORDER BY a.floating_ip_id
+ ORDER BY a.address
 """
 
 LOCK_ASSOCIATED = """
@@ -118,7 +118,7 @@ SELECT a.floating_ip_id, a.auto_associated
   FROM addresses a
   JOIN fixed_ips f ON f.project_id = a.project_id AND f.address = a.fixed_ip
  WHERE f.project_id = $1 AND f.server_id = $2
- ORDER BY a.floating_ip_id
+ ORDER BY a.address
    FOR UPDATE OF a
 """
 

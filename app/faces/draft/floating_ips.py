@@ -2,7 +2,7 @@
 
 from typing import Annotated, Self
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from app.auth import MemberDep, ReaderDep
@@ -18,12 +18,12 @@ from app.faces.http import (
     IPText,
     Limit,
     Marker,
+    NoBodyDep,
     SettingsDep,
     accepted,
     answer,
     next_page,
     path_id,
-    without_body,
 )
 from app.ledger import allocation, association, floating_ips
 from app.settings import POOL_NAME
@@ -251,11 +251,10 @@ async def show_floating_ip(
     status_code=202,
     response_class=Response,
     responses=success("Released.", next_steps.RELEASED, status=202)
-    | refusals(400, 404),
-    dependencies=[Depends(without_body)],
+    | refusals(400, 404, 413, 415),
 )
 async def release_floating_ip(
-    id: FloatingIPId, caller: MemberDep, database: DatabaseDep
+    id: FloatingIPId, caller: MemberDep, _: NoBodyDep, database: DatabaseDep
 ) -> Response:
     """Release a floating IP from the project; an associated one is disassociated."""
     async with transaction(database) as tx:
@@ -288,11 +287,10 @@ async def associate_floating_ip(
     status_code=202,
     response_class=Response,
     responses=success("Disassociated.", next_steps.DISASSOCIATED, status=202)
-    | refusals(400, 404),
-    dependencies=[Depends(without_body)],
+    | refusals(400, 404, 413, 415),
 )
 async def disassociate_floating_ip(
-    id: FloatingIPId, caller: MemberDep, database: DatabaseDep
+    id: FloatingIPId, caller: MemberDep, _: NoBodyDep, database: DatabaseDep
 ) -> Response:
     """Disassociate a floating IP; the project keeps it."""
     async with transaction(database) as tx:

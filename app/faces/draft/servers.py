@@ -4,7 +4,7 @@ from dataclasses import replace
 from ipaddress import ip_address
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from app.auth import PROJECT_ID, PROJECT_ID_SCHEMA, Caller, MemberDep, ReaderDep, Role
@@ -21,13 +21,13 @@ from app.faces.http import (
     IPText,
     Limit,
     Marker,
+    NoBodyDep,
     SettingsDep,
     Text,
     accepted,
     answer,
     next_page,
     path_id,
-    without_body,
 )
 from app.ledger import registration, servers
 
@@ -201,7 +201,7 @@ def _refuse_what_is_the_admins(caller: Caller, server: RegisterServer) -> None:
     "/servers",
     response_model=OneServer,
     responses=success("The server, with its fixed IPs.", next_steps.SERVER_REGISTERED)
-    | refusals(400, 403, 409, 413, 415),
+    | refusals(400, 403, 404, 409, 413, 415),
 )
 async def register_server(
     body: RegisterBody,
@@ -282,13 +282,15 @@ async def show_server(
     status_code=202,
     response_class=Response,
     responses=success("Removed.", next_steps.SERVER_REMOVED, status=202)
-    | refusals(400, 404),
-    dependencies=[Depends(without_body)],
+    | refusals(400, 404, 413, 415),
 )
 async def remove_server(
-    id: ServerId, caller: MemberDep, database: DatabaseDep
+    id: ServerId, caller: MemberDep, _: NoBodyDep, database: DatabaseDep
 ) -> Response:
-    """Remove a server; the project keeps its floating IPs, disassociated."""
+    """Remove a server; the project keeps its floating IPs, disassociated.
+
+    One that the server got by itself, where the service gives them, is released.
+    """
     async with transaction(database) as tx:
         await servers.remove(tx, caller, id)
     return accepted()

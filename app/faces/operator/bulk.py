@@ -33,7 +33,7 @@ from app.faces.http import (
 )
 from app.ledger import pools
 from app.ledger.addresses import Address, AddressRange, parse_address, parse_range
-from app.settings import POOL_NAME
+from app.settings import POOL_NAME, is_pool_name
 
 router = APIRouter(tags=["pools"])
 
@@ -112,7 +112,7 @@ Interface = Annotated[
 
 
 def _no_null(name: str | None) -> str | None:
-    if name == "null":
+    if name is not None and not is_pool_name(name):
         raise ValueError("must not be null")
     return name
 
@@ -155,7 +155,7 @@ class BulkCreated(BaseModel):
     )
 
     ip_range: Annotated[
-        Text, Field(description="As asked.", examples=["198.51.100.0/29"])
+        Text, Field(description="In canonical text.", examples=["198.51.100.0/29"])
     ]
     pool: Annotated[Text, Field(description="The pool.", examples=["public"])]
     interface: Annotated[Text, Field(description="The interface.", examples=["eth0"])]
@@ -181,7 +181,7 @@ class BulkDeleted(BaseModel):
     """What was taken out."""
 
     floating_ips_bulk_delete: Annotated[
-        Text, Field(description="As asked.", examples=["198.51.100.0/29"])
+        Text, Field(description="In canonical text.", examples=["198.51.100.0/29"])
     ]
 
 
