@@ -67,6 +67,7 @@ def _one_line_errors() -> Iterator[None]:
         ApiError,
         EmbeddedPostgresError,
         serve.CannotServe,
+        migrations.UnknownSchema,
         fleet_cli.FleetError,
         OSError,
         PostgresError,

@@ -5,6 +5,7 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 
 HERE = Path(__file__).resolve().parent
 
@@ -27,9 +28,21 @@ def head() -> str:
     return revision
 
 
+class UnknownSchema(Exception):
+    """The database has a schema that this version of the service does not know."""
+
+
 def upgrade(url: str) -> None:
-    """Bring the schema up to date, one process at a time; nothing to do if it is."""
-    command.upgrade(_config(url), "head")
+    """Bring the schema up to date, one process at a time; nothing to do if it is.
+
+    Raises UnknownSchema if a newer version of the service has been there.
+    """
+    try:
+        command.upgrade(_config(url), "head")
+    except CommandError as error:
+        raise UnknownSchema(
+            f"The database has the schema of another, newer version: {error}."
+        ) from None
 
 
 def downgrade(url: str) -> None:

@@ -64,6 +64,21 @@ def test_processes_migrate_one_after_the_other(empty: str) -> None:
     assert run(empty, "SELECT version_num FROM alembic_version") == migrations.head()
 
 
+@pytest.mark.parametrize("arguments", [("migrate",), ("serve", "--port", "0")])
+def test_a_newer_database_is_refused_in_one_line(
+    empty: str, arguments: tuple[str, ...]
+) -> None:
+    migrations.upgrade(empty)
+    run(empty, "UPDATE alembic_version SET version_num = '9999'")
+
+    result = command(*arguments, DATABASE_URL=empty, FLOATING_IPS_AUTH="noauth")
+
+    assert result.returncode == 2
+    assert result.stderr.startswith("floating-ips: The database has the schema of")
+    assert "'9999'" in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1, result.stderr
+
+
 def test_there_is_one_head() -> None:
     assert ScriptDirectory("alembic").get_heads() == [migrations.head()]
 
