@@ -96,6 +96,7 @@ async def test_ctrl_c_leaves_nothing_behind_and_a_terminal_shows_a_bar(
         env={**CLEAN, "DATABASE_URL": settings.database_url or "", "TERM": "xterm"},
         stdout=subprocess.DEVNULL,
         stderr=theirs,
+        preexec_fn=_heed_ctrl_c,
     )
     os.close(theirs)
 
@@ -114,6 +115,11 @@ async def test_ctrl_c_leaves_nothing_behind_and_a_terminal_shows_a_bar(
     assert time.monotonic() - began < 15
     assert await fetch(database, "SELECT name FROM pools") == []
     assert await fetch(database, "SELECT FROM addresses LIMIT 1") == []
+
+
+def _heed_ctrl_c() -> None:
+    """Undo what shells do to background jobs: in them, SIGINT is ignored from birth."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _until(terminal: int, text: bytes) -> bytes:
