@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from app.embedded import EmbeddedPostgres, EmbeddedPostgresError
+
 PARENT = Path(__file__).with_name("embedded_parent.py")
 ROOT = PARENT.parent.parent
 IS_ROOT = os.geteuid() == 0
@@ -60,3 +62,10 @@ def start_parent(place: Path) -> Iterator[Start]:
 def says(parent: subprocess.Popen[str]) -> str:
     assert parent.stdout
     return parent.stdout.readline().strip()
+
+
+def refusal(postgres: EmbeddedPostgres) -> str:
+    """Return the sentence with which a start is refused."""
+    with pytest.raises(EmbeddedPostgresError) as refused:
+        postgres.start()
+    return str(refused.value)
