@@ -57,7 +57,7 @@ ALLOCATE = (
 SHOW = (Step(floating_ips.SHOW, ("project", "id")),)
 LIST = (Step(floating_ips.PAGE, ("project", "marker", "limit")),)
 RELEASE = (
-    Step(quotas.GIVE_BACK, ("project",)),
+    Step(quotas.GIVE_BACK, ("project", "one")),
     Step(allocation.GIVE_BACK, ("project", "id"), ""),
     Step(history.END, ("id", "changed_at")),
 )
@@ -74,7 +74,12 @@ SCRIPTS = {
     ),
     "list": Script((OF_CLIENT,), LIST, False),
     "release": Script(
-        (OF_CLIENT, r"\set id :first_id + :client_id * :each + :n", r"\set n :n + 1"),
+        (
+            OF_CLIENT,
+            r"\set id :first_id + :client_id * :each + :n",
+            r"\set n :n + 1",
+            r"\set one 1",
+        ),
         RELEASE,
         True,
     ),

@@ -49,6 +49,7 @@ def service(settings: Settings) -> Serve:
 
 def _serve_service(settings: Settings, listener: socket.socket) -> None:
     url = settings.database_url or ""
+    os.environ["DATABASE_URL"] = url
     os.environ["FLOATING_IPS_AUTH"] = settings.auth or ""
     os.environ["FLOATING_IPS_DEFAULT_QUOTA"] = str(settings.default_quota)
     serve.serve(settings, url, None, listener, workers=1, with_demo=False)
