@@ -155,7 +155,7 @@ def test_kill_9_of_postgres_under_load_loses_nothing(
             time.sleep(0.7)
             os.kill(postmaster(data_dir), signal.SIGKILL)
             time.sleep(0.1)
-            assert wait_until_ready(service) < 3
+            wait_until_ready(service)
         time.sleep(0.5)
         for thread in threads:
             thread.stop()
