@@ -10,6 +10,7 @@ from app.database import connection, transaction
 from app.errors import FloatingIPNotFound
 from app.faces import next_steps
 from app.faces.described import ETAG, NEXT_PAGE, refusals, success
+from app.faces.draft.texts import Tag
 from app.faces.http import (
     PAGE_LIMIT,
     DatabaseDep,
@@ -25,7 +26,7 @@ from app.faces.http import (
     next_page,
     path_id,
 )
-from app.ledger import allocation, association, floating_ips
+from app.ledger import association, attributes, claiming, floating_ips, release
 from app.settings import POOL_NAME
 
 router = APIRouter(tags=["floating-ips"])
@@ -85,6 +86,30 @@ class AllocateAddress(BaseModel):
     )
 
     pool: PoolName = None
+    address: Annotated[
+        IPAddress | None,
+        Field(
+            description="This very address; of any pool, if none is named.",
+            examples=["203.0.113.7"],
+        ),
+    ] = None
+    reuse_unassociated: Annotated[
+        bool,
+        Field(
+            strict=True,
+            description="Take a floating IP that the project holds and has associated "
+            "with nothing, with all the tags, before a new one is allocated.",
+            examples=[True],
+        ),
+    ] = False
+    tags: Annotated[
+        list[Tag],
+        Field(
+            max_length=attributes.MOST_TAGS,
+            description="Tags for a new one.",
+            examples=[["web"]],
+        ),
+    ] = []
     fixed_ip: Annotated[
         IPAddress | None,
         Field(description="The fixed IP to associate at once.", examples=["10.0.0.3"]),
@@ -108,9 +133,16 @@ class AllocateBody(BaseModel):
             raise ValueError("send pool or allocate_address, not both")
         return self
 
-    def meant(self) -> AllocateAddress:
+    def wish(self) -> claiming.Wish:
         """Return what is asked for, whichever way it was said."""
-        return self.allocate_address or AllocateAddress(pool=self.pool)
+        meant = self.allocate_address or AllocateAddress(pool=self.pool)
+        return claiming.Wish(
+            meant.pool,
+            meant.address,
+            meant.reuse_unassociated,
+            meant.tags,
+            meant.fixed_ip,
+        )
 
 
 class AssociateAddress(BaseModel):
@@ -190,15 +222,10 @@ async def allocate_floating_ip(
     From the default pool where none is named; with `fixed_ip`, associated at once. No
     body is needed; `{}` and `null` are none.
     """
-    meant = (body or AllocateBody()).meant()
-    pool = meant.pool or settings.default_pool
+    wish = (body or AllocateBody()).wish()
+    defaults = claiming.Defaults(settings.default_pool, settings.default_quota)
     async with transaction(database) as tx:
-        floating_ip = await allocation.allocate(
-            tx, caller, pool, settings.default_quota
-        )
-        if meant.fixed_ip is not None:
-            await association.associate(tx, caller, floating_ip.id, meant.fixed_ip)
-            floating_ip = await floating_ips.show(tx, caller.project_id, floating_ip.id)
+        floating_ip = await claiming.obtain(tx, caller, wish, defaults)
     return _details(floating_ip)
 
 
@@ -258,7 +285,7 @@ async def release_floating_ip(
 ) -> Response:
     """Release a floating IP from the project; an associated one is disassociated."""
     async with transaction(database) as tx:
-        await allocation.release(tx, caller, id)
+        await release.release(tx, caller, [id])
     return accepted()
 
 
