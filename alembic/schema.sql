@@ -133,6 +133,18 @@ ALTER TABLE public.history ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE public.idempotency_keys (
+    project_id text NOT NULL COLLATE pg_catalog."C",
+    route text NOT NULL COLLATE pg_catalog."C",
+    key text NOT NULL COLLATE pg_catalog."C",
+    fingerprint bytea NOT NULL,
+    status smallint NOT NULL,
+    headers jsonb NOT NULL,
+    body bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT stored_answer_is_a_success CHECK (((status >= 200) AND (status <= 299)))
+);
+
 CREATE TABLE public.pool_counts (
     pool_id bigint NOT NULL,
     free bigint DEFAULT 0 NOT NULL,
@@ -212,6 +224,9 @@ ALTER TABLE ONLY public.former_addresses
 ALTER TABLE ONLY public.history
     ADD CONSTRAINT history_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.idempotency_keys
+    ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (project_id, route, key);
+
 ALTER TABLE ONLY public.history
     ADD CONSTRAINT one_owner_at_a_time EXCLUDE USING gist (address inet_ops WITH =, tstzrange(since, until) WITH &&);
 
@@ -255,6 +270,8 @@ CREATE INDEX addresses_unassociated_idx ON public.addresses USING btree (project
 CREATE INDEX fixed_ips_project_id_server_id_idx ON public.fixed_ips USING btree (project_id, server_id);
 
 CREATE INDEX floating_ip_tags_floating_ip_id_idx ON public.floating_ip_tags USING btree (floating_ip_id);
+
+CREATE INDEX idempotency_keys_created_at_idx ON public.idempotency_keys USING btree (created_at);
 
 CREATE UNIQUE INDEX one_floating_ip_per_fixed_ip ON public.addresses USING btree (project_id, fixed_ip) WHERE (fixed_ip IS NOT NULL);
 

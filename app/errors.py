@@ -10,9 +10,12 @@ ApiError
 ├── NotAcceptable    406
 ├── Conflict         409  FixedIPOccupied, FixedIPTaken, FixedRangeExhausted,
 │                         AddressExists, AddressHeld, AddressNotFree,
-│                         AddressReserved, FloatingIPProtected
+│                         AddressReserved, FloatingIPProtected,
+│                         idempotency.RequestInFlight
+├── PreconditionFailed 412
 ├── TooLarge         413
 ├── UnsupportedType  415
+├── idempotency.KeyReused 422
 └── Unavailable      503  Busy, DatabaseUnavailable, SchemaMissing
 
 Messages are sentences for the client: the value that was wrong and the rule it broke,
@@ -270,6 +273,15 @@ class FloatingIPProtected(Conflict):
 
     def __init__(self, floating_ip_id: object) -> None:
         super().__init__(f"Floating IP {quote(floating_ip_id)} is protected.")
+
+
+class PreconditionFailed(ApiError):
+    """The floating IP is no longer as If-Match says; nothing was changed."""
+
+    status = 412
+
+    def __init__(self, revision: int) -> None:
+        super().__init__(f"If-Match: the revision of the floating IP is {revision}.")
 
 
 class TooLarge(ApiError):

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from app import auth, observability
+from app import auth, observability, sweeper
 from app.database import LedgerDatabase
 from app.faces import docs, draft, health, operator, refusals, schemas
 from app.settings import Settings
@@ -30,7 +30,7 @@ def create_api(settings: Settings, database: LedgerDatabase) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with database:
+        async with database, sweeper.sweeping_beside(database, settings):
             yield
 
     api = FastAPI(

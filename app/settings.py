@@ -73,6 +73,13 @@ class Settings(BaseSettings):
         default=IPv4Network("10.0.0.0/16"),
         description="Where a member's servers get their fixed IPs.",
     )
+    sweep_interval: int = Field(
+        default=5,
+        ge=1,
+        le=3600,
+        description="Seconds between looks for what is due: quarantines and holds that "
+        "are over, and answers too old to keep.",
+    )
     lock_timeout: int = Field(
         default=2_000, ge=1, le=60_000, description="Milliseconds to wait for a row."
     )
@@ -95,6 +102,12 @@ class Settings(BaseSettings):
         le=60,
         description="Seconds to go on serving, while /readyz refuses, once told to "
         "stop; for balancers. Of one worker, not of several.",
+    )
+    idempotency_retention: int = Field(
+        default=24,
+        ge=1,
+        le=8_760,
+        description="Hours that an answer is kept for its Idempotency-Key, at least.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least level that is logged."

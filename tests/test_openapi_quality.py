@@ -22,6 +22,18 @@ ASKED_WHO = {
     for operation in item.values()
     if path not in HEALTH
 }
+CHANGES = {
+    operation["operationId"]
+    for item in DOCUMENT["paths"].values()
+    for method, operation in item.items()
+    if method != "get"
+}
+OF_ONE_FLOATING_IP = {
+    "associate_floating_ip",
+    "disassociate_floating_ip",
+    "release_floating_ip",
+    "update_floating_ip_attributes",
+}
 SCHEMAS: dict[str, dict[str, Any]] = DOCUMENT["components"]["schemas"]
 MEMBERS = [
     (f"{name}.{member}", schema)
@@ -109,29 +121,74 @@ def test_every_answer_and_every_header_of_it_is_described(
 def test_an_answer_of_202_has_no_content() -> None:
     empty = [response for where, response in RESPONSES if where.endswith(" 202")]
 
-    assert len(empty) == 4
+    assert len(empty) == 6
     assert not any("content" in response for response in empty)
 
 
 @pytest.mark.parametrize(
     ("header", "where"),
     [
-        ("ETag", {"allocate_floating_ip 200", "show_floating_ip 200"}),
+        (
+            "ETag",
+            {
+                "allocate_floating_ip 200",
+                "show_floating_ip 200",
+                "associate_floating_ip 202",
+                "disassociate_floating_ip 202",
+                "show_floating_ip_attributes 200",
+                "update_floating_ip_attributes 200",
+            },
+        ),
         (
             "Link",
             {
                 "list_floating_ips 200",
                 "list_servers 200",
                 "list_floating_ips_bulk 200",
+                "list_floating_ip_holds 200",
             },
         ),
-        ("Retry-After", {f"{name} 503" for name in OPERATIONS if name != "livez"}),
+        (
+            "Retry-After",
+            {f"{name} 503" for name in OPERATIONS if name != "livez"}
+            | {f"{name} 409" for name in CHANGES},
+        ),
+        (
+            "Idempotency-Replayed",
+            {
+                f"{name} {status}"
+                for name in CHANGES
+                for status in OPERATIONS[name]["responses"]
+                if status < "300"
+            },
+        ),
     ],
 )
 def test_headers_are_declared_where_they_are_sent(header: str, where: set[str]) -> None:
     found = {each for each, answer in RESPONSES if header in answer.get("headers", {})}
 
     assert found == where
+
+
+@pytest.mark.parametrize(
+    ("header", "taken_by", "refusals"),
+    [
+        ("Idempotency-Key", CHANGES, {"400", "409", "422"}),
+        ("If-Match", OF_ONE_FLOATING_IP, {"400", "412"}),
+    ],
+)
+def test_headers_are_declared_where_they_are_read(
+    header: str, taken_by: set[str], refusals: set[str]
+) -> None:
+    found = {
+        name
+        for name, operation in OPERATIONS.items()
+        for parameter in operation.get("parameters", ())
+        if (parameter["in"], parameter["name"]) == ("header", header)
+    }
+
+    assert found == taken_by
+    assert all(refusals <= OPERATIONS[name]["responses"].keys() for name in taken_by)
 
 
 @each_operation

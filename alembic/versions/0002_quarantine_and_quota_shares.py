@@ -1,8 +1,8 @@
 """Quarantine, holds, attributes, quotas in shares, counts of the pools.
 
 Why: a released address rests for its former project; a project's allocations must not
-wait for each other on one quota row until each is on disk (docs/decisions/0010); pools
-of millions of addresses are counted without reading them (docs/decisions/0011).
+wait for each other on one quota row until each is on disk (docs/decisions/0014); pools
+of millions of addresses are counted without reading them (docs/decisions/0015).
 
 Safe while the service runs: no. Version 0.1 counts quotas in a column that goes, and is
 refused by the database from then on. Stop it, migrate, start the new one. Constraints
@@ -24,9 +24,9 @@ ALTER TABLE pools
     """,
 )
 
-# `dealt` is the quota that the shares were made for (-1: no limit): all room and all that
-# the project holds add up to it. What it holds beyond a quota that was lowered, the
-# first share owes.
+# `dealt` is the quota that the shares were made for (-1: no limit): all room and all
+# that the project holds add up to it. What it holds beyond a quota that was lowered,
+# the first share owes.
 QUOTAS = (
     """
 ALTER TABLE quotas ADD COLUMN dealt integer NOT NULL DEFAULT 0

@@ -6,6 +6,8 @@ from typing import Any
 
 from app.database import Connection, Tx
 from app.errors import FloatingIPNotFound
+from app.ledger import revisions
+from app.ledger.revisions import IfMatch
 
 DESCRIPTION_RULE = "must be 0 to 255 printable characters without space at either end"
 TAG_RULE = "must be 1 to 255 printable characters without space at either end"
@@ -84,15 +86,22 @@ UPDATE addresses
 
 
 async def update(
-    tx: Tx, project_id: str, floating_ip_id: int, changes: Changes
+    tx: Tx,
+    project_id: str,
+    floating_ip_id: int,
+    changes: Changes,
+    *,
+    if_match: IfMatch = None,
 ) -> Attributes:
     """Write on a floating IP of the project; its revision grows if that changes it.
 
     Locks the floating IP.
-    Raises FloatingIPNotFound.
+    Raises FloatingIPNotFound, PreconditionFailed.
     """
-    if await tx.fetchval(LOCK, project_id, floating_ip_id) is None:
+    revision = await tx.fetchval(LOCK, project_id, floating_ip_id)
+    if revision is None:
         raise FloatingIPNotFound(floating_ip_id)
+    revisions.check(if_match, revision)
     present = await show(tx, project_id, floating_ip_id)
     wanted = _applied(changes, present)
     if wanted == present:

@@ -7,10 +7,11 @@ from asyncpg import Record
 from app.auth import Caller
 from app.database import Tx
 from app.errors import FloatingIPNotFound, FloatingIPProtected
-from app.ledger import quotas
+from app.ledger import quotas, revisions
+from app.ledger.revisions import IfMatch
 
 LOCK = """
-SELECT floating_ip_id, protected
+SELECT floating_ip_id, protected, revision
   FROM addresses
  WHERE project_id = $1 AND floating_ip_id = ANY($2)
  ORDER BY address
@@ -18,19 +19,27 @@ SELECT floating_ip_id, protected
 """
 
 
-async def release(tx: Tx, caller: Caller, floating_ip_ids: Sequence[int]) -> None:
+async def release(
+    tx: Tx,
+    caller: Caller,
+    floating_ip_ids: Sequence[int],
+    *,
+    if_match: IfMatch = None,
+) -> None:
     """Take floating IPs back from the caller's project, disassociated or not.
 
     All of them, or none.
 
     Locks a share of the project's quota, then the addresses.
-    Raises FloatingIPNotFound, FloatingIPProtected.
+    Raises FloatingIPNotFound, PreconditionFailed, FloatingIPProtected.
     """
     await quotas.give_back(tx, caller.project_id, len(floating_ip_ids))
     locked = await tx.fetch(LOCK, caller.project_id, floating_ip_ids)
     missing = set(floating_ip_ids) - {row["floating_ip_id"] for row in locked}
     if missing:
         raise FloatingIPNotFound(min(missing))
+    for row in locked:
+        revisions.check(if_match, row["revision"])
     refuse_if_protected(locked)
     await give_back(tx, caller.project_id, floating_ip_ids)
 

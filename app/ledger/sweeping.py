@@ -4,8 +4,10 @@ Nothing depends on when it is done: allocation takes what is due by itself when 
 is free, and counts are sums at every moment.
 """
 
+from datetime import timedelta
+
 from app.database import Tx
-from app.ledger import holds, pools
+from app.ledger import holds, idempotency, pools
 
 BATCH = 1000
 """Rows of a kind that one sweep changes at most."""
@@ -36,10 +38,11 @@ SELECT count(*) FROM freed
 """
 
 
-async def sweep(tx: Tx) -> bool:
+async def sweep(tx: Tx, keep_answers: timedelta) -> bool:
     """Do a batch of all that is due; tell whether there may be more of it.
 
-    Does nothing while another transaction sweeps.
+    Answers are kept that long for their idempotency keys. Does nothing while another
+    transaction sweeps.
 
     Locks the addresses that are due.
     """
@@ -48,4 +51,5 @@ async def sweep(tx: Tx) -> bool:
     freed: int = await tx.fetchval(FREE_DUE, BATCH)
     lifted = await holds.lift_those_over(tx, BATCH)
     added_up = await pools.add_up(tx, BATCH)
-    return BATCH in (freed, lifted, added_up)
+    forgotten = await idempotency.sweep(tx, keep_answers, BATCH)
+    return BATCH in (freed, lifted, added_up, forgotten)
