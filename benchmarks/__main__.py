@@ -5,9 +5,8 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from dataclasses import asdict
 
-from benchmarks import load, options, report, servers, tables
+from benchmarks import against, load, options, report, servers, tables, trees
 from benchmarks.rounds import Sample, Servers, Windows
 from benchmarks.servers import started
 from benchmarks.stage import MOST_CLIENTS, Stage, prepared
@@ -15,13 +14,28 @@ from benchmarks.stage import MOST_CLIENTS, Stage, prepared
 WARM_UP = 0.5
 """Seconds of each window whose figures are thrown away."""
 
-QUICK = {"seconds": 0.5, "rounds": 1, "network": "10.0.0.0/14"}
-FULL = {"seconds": 1.5, "rounds": 3, "network": "10.0.0.0/13"}
+QUICK = {"seconds": 0.5, "rounds": 1, "network": "10.0.0.0/14", "clients": [1, 8, 32]}
+FULL = QUICK | {"seconds": 1.5, "rounds": 3, "network": "10.0.0.0/13"}
 
 
 def main() -> None:
     """Measure, and print the table."""
     asked = _arguments()
+    if asked.against:
+        _measure_against(asked)
+    else:
+        measure(asked)
+
+
+def _measure_against(asked: argparse.Namespace) -> None:
+    try:
+        against.measure(asked)
+    except trees.UnknownRef as error:
+        sys.exit(str(error))
+
+
+def measure(asked: argparse.Namespace) -> None:
+    """Measure the service beside the limits."""
     with prepared(asked.dir, asked.network, max(asked.clients)) as stage:
         surrounding = tables.surroundings(stage.postgres_version, "benchmarks")
         surrounding["network"] = asked.network
@@ -32,9 +46,7 @@ def main() -> None:
     print(f"\n{report.table(found)}\n")
     print(f"The load generator took {report.busiest(samples):.0%} of a CPU at most.")
     if asked.json:
-        rows, windows = map(asdict, found), map(asdict, samples)
-        document = {"rows": list(rows), "windows": list(windows)}
-        tables.write(asked.json, surrounding | document)
+        tables.write(asked.json, surrounding, found, samples)
 
 
 def _measured(
@@ -63,10 +75,12 @@ def _arguments() -> argparse.Namespace:
     parser = options.parser("benchmarks", __doc__)
     add = parser.add_argument
     add("--quick", action="store_true", help="One round of short windows.")
-    add("--clients", type=_clients, default=[1, 8, 32], help="As in 1,8,32.")
+    add("--clients", type=_clients, help="As in 1,8,32.")
     add("--network", help="The pool's addresses.")
+    add("--against", metavar="REF", help="Measure another commit's tree, not limits.")
     asked = parser.parse_args()
-    options.fill_in(asked, QUICK if asked.quick else FULL)
+    quick, full = (against.QUICK, against.FULL) if asked.against else (QUICK, FULL)
+    options.fill_in(asked, quick if asked.quick else full)
     return asked
 
 

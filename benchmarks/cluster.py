@@ -15,6 +15,9 @@ from app.settings import Settings
 PATIENCE = 3600.0
 """Seconds that one statement of a preparation may take."""
 
+NEVER_REFUSING = 60_000
+"""Milliseconds for a request: a crowded machine may be slow, and the run goes on."""
+
 DURABILITY = """
 SELECT current_setting('fsync') = 'on' AND current_setting('synchronous_commit') = 'on'
 """
@@ -46,6 +49,8 @@ class Cluster:
             DATABASE_URL=self.url.replace("/postgres?", f"/{database}?"),
             auth="noauth",
             default_quota=default_quota,
+            lock_timeout=NEVER_REFUSING,
+            request_timeout=NEVER_REFUSING,
             database_pool_size=connections,
         )
 

@@ -141,19 +141,8 @@ class Windows:
         return self._loader.load(self._servers.service, requests, repeated=repeated)
 
     def _pgbench(self, what: str, clients: int, first_project: int) -> Rate:
-        variables = {
-            "first_project": first_project,
-            "pool": self._stage.settings.default_pool,
-            "quota": scripts.NO_LIMIT,
-            "actor": messages.ACTOR,
-            "request": f"req-{'0' * 36}",
-            "first_id": self._stage.first_read,
-            "marker": 0,
-            "limit": scripts.LISTED + 1,
-        }
-        seconds = max(1, round(self._seconds * PGBENCH_WINDOWS))
-        script = scripts.SCRIPTS[what]
-        return self._stage.pgbench.run(script, clients, ("-T", seconds), variables)
+        seconds = self._seconds * PGBENCH_WINDOWS
+        return self._stage.run_pgbench(what, clients, first_project, seconds)
 
     def _pgbench_release(self, clients: int, each: int) -> Rate:
         """Release as many as the same round's window has allocated."""

@@ -61,6 +61,8 @@ def environment(settings: Settings) -> dict[str, str]:
         "FLOATING_IPS_AUTH": settings.auth or "",
         "FLOATING_IPS_DEFAULT_QUOTA": str(settings.default_quota),
         "FLOATING_IPS_DATABASE_POOL_SIZE": str(settings.database_pool_size),
+        "FLOATING_IPS_LOCK_TIMEOUT": str(settings.lock_timeout),
+        "FLOATING_IPS_REQUEST_TIMEOUT": str(settings.request_timeout),
     }
 
 

@@ -13,8 +13,8 @@ from app.embedded.binaries import CACHE, find_binaries
 from app.ledger import pools, quotas
 from app.ledger.addresses import parse_range
 from app.settings import Settings
-from benchmarks import cluster, scripts
-from benchmarks.pgbench import Pgbench
+from benchmarks import cluster, messages, scripts
+from benchmarks.pgbench import Pgbench, Rate
 
 PATIENCE = 300.0
 """Seconds that one statement of the preparation may take."""
@@ -82,6 +82,23 @@ class Stage:
         """
         return asyncio.run(_hold(self.settings, (first_project, projects, each)))
 
+    def run_pgbench(
+        self, what: str, clients: int, first_project: int, seconds: float
+    ) -> Rate:
+        """Run a script for a window of whole seconds."""
+        variables = {
+            "first_project": first_project,
+            "pool": self.settings.default_pool,
+            "quota": self.settings.default_quota,
+            "actor": messages.ACTOR,
+            "request": f"req-{'0' * 36}",
+            "first_id": self.first_read,
+            "marker": 0,
+            "limit": scripts.LISTED + 1,
+        }
+        length = ("-T", max(1, round(seconds)))
+        return self.pgbench.run(scripts.SCRIPTS[what], clients, length, variables)
+
 
 @contextmanager
 def prepared(
@@ -115,7 +132,7 @@ async def _fill(settings: Settings, network: str, clients: int) -> None:
                     await tx.execute(quotas.BEGIN_COUNTING, str(project))
             for project in (ALL_OF_PGBENCH, ALL_OF_SERVICE):
                 await tx.execute(quotas.BEGIN_COUNTING, str(project))
-        await scripts.check(database, str(SERVICE), settings.default_pool)
+        await scripts.check(database, str(SERVICE), settings)
 
 
 async def _hold(settings: Settings, whose: tuple[int, int, int]) -> int:

@@ -4,11 +4,16 @@ import os
 import platform
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic_core import to_json
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 PACKAGES = ("fastapi", "starlette", "uvicorn", "uvloop", "httptools", "asyncpg")
 
@@ -76,6 +81,16 @@ def tell(surrounding: Mapping[str, object]) -> None:
         print(f"{name}: {value}", flush=True)
 
 
-def write(file: Path, document: Mapping[str, object]) -> None:
+def write(
+    file: Path,
+    surrounding: Mapping[str, object],
+    rows: Sequence["DataclassInstance"],
+    windows: Sequence["DataclassInstance"],
+) -> None:
     """Keep the figures, and every window that they were made of."""
+    document = {
+        **surrounding,
+        "rows": [asdict(row) for row in rows],
+        "windows": [asdict(window) for window in windows],
+    }
     file.write_bytes(to_json(document, indent=2, inf_nan_mode="null") + b"\n")
