@@ -11,11 +11,11 @@ from typing import Any, cast
 from app.auth import Caller, Role
 from app.database import LedgerDatabase, Tx, transaction
 from app.ledger import allocation, floating_ips, history, pools, quotas
+from app.settings import Settings
+from benchmarks import ledger_load
 
 LISTED = 100
 """Floating IPs in the list."""
-
-NO_LIMIT = quotas.NO_LIMIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class _Listener:
         return noting
 
 
-async def check(database: LedgerDatabase, project: str, pool: str) -> None:
+async def check(database: LedgerDatabase, project: str, settings: Settings) -> None:
     """Compare the scripts with what the rules send, for a project known already.
 
     Raises ScriptIsOld.
@@ -117,13 +117,13 @@ async def check(database: LedgerDatabase, project: str, pool: str) -> None:
     async with transaction(database) as tx:
         listener = _Listener(tx)
         listening = cast(Tx, listener)
-        mine = await allocation.allocate(listening, caller, pool, NO_LIMIT)
+        mine = await ledger_load.allocate(listening, caller, settings)
         _compare("allocate", ALLOCATE, listener)
-        await floating_ips.show(listening, project, mine.id)
+        await floating_ips.show(listening, project, mine)
         _compare("show", SHOW, listener)
         await floating_ips.page(listening, project, None, LISTED + 1)
         _compare("list", LIST, listener)
-        await allocation.release(listening, caller, mine.id)
+        await ledger_load.release(listening, caller, mine)
         _compare("release", RELEASE, listener)
 
 
