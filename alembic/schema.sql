@@ -261,7 +261,7 @@ CREATE UNIQUE INDEX addresses_project_id_floating_ip_id_key ON public.addresses 
 
 CREATE INDEX addresses_reserved_idx ON public.addresses USING btree (address) WHERE (state = 'reserved'::text);
 
-CREATE INDEX addresses_resting_for_idx ON public.addresses USING btree (rests_for, pool_id, rests_until DESC) WHERE (state = 'resting'::text);
+CREATE INDEX addresses_resting_for_idx ON public.addresses USING btree (rests_for, pool_id, changed_at DESC) WHERE (state = 'resting'::text);
 
 CREATE INDEX addresses_resting_until_idx ON public.addresses USING btree (pool_id, rests_until) WHERE (state = 'resting'::text);
 

@@ -14,6 +14,7 @@ import uvloop
 from app.auth import Caller, Role
 from app.database import Connection, LedgerDatabase, Tx, connection
 from app.ledger import allocation
+from app.ledger import release as releasing
 from app.settings import Settings
 from benchmarks import cpu
 
@@ -67,7 +68,7 @@ async def allocate(tx: Tx, caller: Caller, settings: Settings) -> int:
 
 async def release(tx: Tx, caller: Caller, floating_ip_id: int) -> None:
     """Release as the draft face does."""
-    await allocation.release(tx, caller, floating_ip_id)
+    await releasing.release(tx, caller, [floating_ip_id])
 
 
 def run_together(

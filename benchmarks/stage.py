@@ -50,10 +50,6 @@ WITH free AS (
       FROM free
      WHERE a.address = free.address
  RETURNING a.address, a.floating_ip_id, a.project_id, a.changed_at
-), counted AS (
-    INSERT INTO quotas (project_id, used)
-    SELECT project_id, count(*) FROM held GROUP BY project_id
-        ON CONFLICT (project_id) DO UPDATE SET used = quotas.used + excluded.used
 )
 INSERT INTO history (address, floating_ip_id, project_id, since, actor, request_id)
 SELECT address, floating_ip_id, project_id, changed_at, 'bench', 'req-stage'
@@ -95,6 +91,7 @@ class Stage:
             "first_id": self.first_read,
             "marker": 0,
             "limit": scripts.LISTED + 1,
+            "one": 1,
         }
         length = ("-T", max(1, round(seconds)))
         return self.pgbench.run(scripts.SCRIPTS[what], clients, length, variables)
@@ -127,11 +124,18 @@ async def _fill(settings: Settings, network: str, clients: int) -> None:
     async with database:
         async with transaction(database) as tx:
             await pools.add(tx, settings.default_pool, parse_range(network), "eth0")
-            for first in (PGBENCH, SEEDED, SERVICE):
-                for project in range(first, first + clients):
-                    await tx.execute(quotas.BEGIN_COUNTING, str(project))
-            for project in (ALL_OF_PGBENCH, ALL_OF_SERVICE):
-                await tx.execute(quotas.BEGIN_COUNTING, str(project))
+            known = [
+                *(
+                    each + n
+                    for each in (PGBENCH, SEEDED, SERVICE)
+                    for n in range(clients)
+                ),
+                ALL_OF_PGBENCH,
+                ALL_OF_SERVICE,
+            ]
+            for project in known:
+                await tx.execute(quotas.BEGIN, str(project))
+            await quotas.deal(tx, list(map(str, known)), settings.default_quota)
         await scripts.check(database, str(SERVICE), settings)
 
 
@@ -140,6 +144,8 @@ async def _hold(settings: Settings, whose: tuple[int, int, int]) -> int:
     database = LedgerDatabase(settings, PATIENCE)
     async with database, transaction(database) as tx:
         pool_id = await pools.find(tx, settings.default_pool)
+        for project in range(first_project, first_project + projects):
+            await quotas.take(tx, str(project), settings.default_quota, each)
         first: int = await tx.fetchval(NEXT_ID)
         await tx.execute(HOLD, pool_id, projects, each, first_project, first)
         await tx.fetchval(SKIP_IDS, first + projects * each)

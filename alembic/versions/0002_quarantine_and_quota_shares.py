@@ -92,7 +92,7 @@ ALTER TABLE addresses
     """,
     """
 CREATE INDEX addresses_resting_for_idx
-    ON addresses (rests_for, pool_id, rests_until DESC) WHERE state = 'resting'
+    ON addresses (rests_for, pool_id, changed_at DESC) WHERE state = 'resting'
     """,
     """
 CREATE INDEX addresses_resting_until_idx

@@ -16,35 +16,74 @@ from app.ledger.floating_ips import FloatingIP
 # What the project gave back itself comes first, the latest before the others. Of the
 # free ones those from a random key on: cost then depends neither on the pool's size nor
 # on its fill, nor on an old snapshot that keeps dead index entries. What was another's
-# comes last, and only when its time is over. Nothing waits for what others have locked.
-CHOOSE = """
+# comes last, and only when its time is over. Nothing waits for what others have locked,
+# and a source is looked at only if those before it have nothing.
+CHOOSE_ONE = """
 WITH own AS (
     SELECT address
       FROM addresses
      WHERE pool_id = $4 AND state = 'resting' AND rests_for = $1
-     ORDER BY rests_until DESC
-     LIMIT $5
+     ORDER BY changed_at DESC
+     LIMIT 1
        FOR UPDATE SKIP LOCKED
 ), free AS (
     SELECT address
       FROM addresses
-     WHERE pool_id = $4 AND state = 'free' AND pick >= $6
+     WHERE pool_id = $4 AND state = 'free' AND pick >= $5
      ORDER BY pick
-     LIMIT $5 - (SELECT count(*) FROM own)
+     LIMIT 1
        FOR UPDATE SKIP LOCKED
 ), free_before AS (
     SELECT address
       FROM addresses
-     WHERE pool_id = $4 AND state = 'free' AND pick < $6
+     WHERE pool_id = $4 AND state = 'free' AND pick < $5
      ORDER BY pick
-     LIMIT $5 - (SELECT count(*) FROM own) - (SELECT count(*) FROM free)
+     LIMIT 1
        FOR UPDATE SKIP LOCKED
 ), due AS (
     SELECT address
       FROM addresses
      WHERE pool_id = $4 AND state = 'resting' AND rests_until <= now()
      ORDER BY rests_until
-     LIMIT $5 - (SELECT count(*) FROM own) - (SELECT count(*) FROM free)
+     LIMIT 1
+       FOR UPDATE SKIP LOCKED
+), chosen AS (
+    SELECT coalesce((SELECT address FROM own),
+                    (SELECT address FROM free),
+                    (SELECT address FROM free_before),
+                    (SELECT address FROM due)) AS address
+), """
+
+# The same for many: a plan for each number, since a limit that is not known when it is
+# planned is taken for a tenth of the pool.
+CHOOSE_MANY = """
+WITH own AS (
+    SELECT address
+      FROM addresses
+     WHERE pool_id = $4 AND state = 'resting' AND rests_for = $1
+     ORDER BY changed_at DESC
+     LIMIT $6
+       FOR UPDATE SKIP LOCKED
+), free AS (
+    SELECT address
+      FROM addresses
+     WHERE pool_id = $4 AND state = 'free' AND pick >= $5
+     ORDER BY pick
+     LIMIT $6 - (SELECT count(*) FROM own)
+       FOR UPDATE SKIP LOCKED
+), free_before AS (
+    SELECT address
+      FROM addresses
+     WHERE pool_id = $4 AND state = 'free' AND pick < $5
+     ORDER BY pick
+     LIMIT $6 - (SELECT count(*) FROM own) - (SELECT count(*) FROM free)
+       FOR UPDATE SKIP LOCKED
+), due AS (
+    SELECT address
+      FROM addresses
+     WHERE pool_id = $4 AND state = 'resting' AND rests_until <= now()
+     ORDER BY rests_until
+     LIMIT $6 - (SELECT count(*) FROM own) - (SELECT count(*) FROM free)
               - (SELECT count(*) FROM free_before)
        FOR UPDATE SKIP LOCKED
 ), chosen AS (
@@ -85,7 +124,8 @@ HOLD = """held AS (
 SELECT floating_ip_id, host(address) AS ip FROM held ORDER BY floating_ip_id
 """
 
-TAKE = CHOOSE + HOLD
+TAKE_ONE = CHOOSE_ONE + HOLD
+TAKE_MANY = CHOOSE_MANY + HOLD
 TAKE_THIS_ONE = THIS_ONE + HOLD
 
 PATIENCE = 2.0
@@ -150,12 +190,12 @@ async def _take_at_once(
 ) -> Sequence[Record]:
     """Hold so many addresses, or let go of those that could be had."""
     start = random()  # noqa: S311  # spreads load, keeps no secret
-    wanted = *_whose(caller), pool_id, count, start
+    wanted = *_whose(caller), pool_id, start
     if count == 1:
-        return await tx.fetch(TAKE, *wanted)
+        return await tx.fetch(TAKE_ONE, *wanted)
     try:
         async with tx.transaction():
-            taken = await tx.fetch(TAKE, *wanted)
+            taken = await tx.fetch(TAKE_MANY, *wanted, count)
             if len(taken) < count:
                 raise _TooFewError
     except _TooFewError:
@@ -176,7 +216,7 @@ SELECT address
         (SELECT address
            FROM addresses
           WHERE pool_id = $1 AND state = 'resting' AND rests_for = $2
-          ORDER BY rests_until DESC
+          ORDER BY changed_at DESC
           LIMIT $3)
          UNION
         (SELECT address
