@@ -183,8 +183,10 @@ CREATE TABLE public.quotas (
     project_id text NOT NULL COLLATE pg_catalog."C",
     allowed integer,
     dealt integer DEFAULT 0 NOT NULL,
+    shares smallint DEFAULT 1 NOT NULL,
     CONSTRAINT dealt_is_a_quota CHECK ((dealt >= '-1'::integer)),
-    CONSTRAINT quota_is_a_number_or_no_limit CHECK ((allowed >= '-1'::integer))
+    CONSTRAINT quota_is_a_number_or_no_limit CHECK ((allowed >= '-1'::integer)),
+    CONSTRAINT there_is_a_share CHECK ((shares > 0))
 )
 WITH (fillfactor='50');
 
