@@ -151,6 +151,7 @@ RETURNING number
 
 GIVE_BACK_TO_THE_FIRST = """
 UPDATE quota_shares SET room = room + $2 WHERE project_id = $1 AND number = 0
+RETURNING number
 """
 
 
@@ -159,8 +160,13 @@ async def give_back(tx: Tx, project_id: str, count: int = 1) -> None:
 
     Locks a share of the project's quota until the transaction ends.
     """
-    if await tx.fetchval(GIVE_BACK_TO_ANY, project_id, count) is None:
-        await tx.execute(GIVE_BACK_TO_THE_FIRST, project_id, count)
+    for statement in (GIVE_BACK_TO_ANY, GIVE_BACK_TO_THE_FIRST):
+        if await tx.fetchval(statement, project_id, count) is not None:
+            return
+    # The share that was waited for is gone: others have been dealt, and none are while
+    # this locks the quota.
+    await tx.execute(LOCK, [project_id])
+    await tx.execute(GIVE_BACK_TO_THE_FIRST, project_id, count)
 
 
 async def show(connection: Connection, project_id: str, default: int) -> Quota:

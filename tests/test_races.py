@@ -1,0 +1,41 @@
+"""Requests that meet in the one moment that matters, each meeting made by hand."""
+
+import asyncio
+from collections import Counter
+
+from httpx import AsyncClient
+
+from app.database import LedgerDatabase, connection, transaction
+from app.ledger import quotas
+from tests import make
+
+WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+
+
+async def somebody_waits(database: LedgerDatabase) -> None:
+    """Wait until a transaction waits for a lock."""
+    async with asyncio.timeout(5), connection(database) as lent:
+        while not await lent.fetchval(WAITING):
+            await lent.execute("SELECT pg_sleep(0.01)")
+
+
+async def test_what_is_given_back_while_the_quota_is_dealt_anew_is_counted(
+    client: AsyncClient, database: LedgerDatabase
+) -> None:
+    """The share that the release waits for is gone when its wait is over."""
+    await make.pool(database)
+    await make.quota(database, 2)
+    for _ in range(2):
+        await make.floating_ip(client)
+
+    async with transaction(database) as tx:
+        await quotas.allow(tx, "demo", 1)
+        releasing = asyncio.create_task(client.delete("/os-floating-ips/1"))
+        await asyncio.create_task(somebody_waits(database))
+    released = await releasing
+
+    assert released.status_code == 202
+    assert await make.breaches(database) == []
+    await client.delete("/os-floating-ips/2")
+    again = [await client.post("/os-floating-ips") for _ in range(2)]
+    assert Counter(r.status_code for r in again) == {200: 1, 403: 1}
