@@ -39,3 +39,23 @@ async def test_what_is_given_back_while_the_quota_is_dealt_anew_is_counted(
     await client.delete("/os-floating-ips/2")
     again = [await client.post("/os-floating-ips") for _ in range(2)]
     assert Counter(r.status_code for r in again) == {200: 1, 403: 1}
+
+
+async def test_a_batch_takes_what_is_due_beside_what_is_its_own_and_due(
+    client: AsyncClient, stranger: AsyncClient, database: LedgerDatabase
+) -> None:
+    """One address that could be had for two reasons counts once."""
+    await make.pool(database, "203.0.113.1")
+    await make.pool(database, "203.0.113.2")
+    for each in (client, stranger):
+        await each.delete(f"/os-floating-ips/{await make.floating_ip(each)}")
+    async with connection(database) as lent:
+        await lent.execute("UPDATE addresses SET rests_until = changed_at")
+
+    allocated = await client.post(
+        "/os-floating-ips/batch", json={"allocate_addresses": {"count": 2}}
+    )
+
+    assert allocated.status_code == 200
+    assert len(allocated.json()["floating_ips"]) == 2
+    assert await make.breaches(database) == []
