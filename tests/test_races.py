@@ -5,8 +5,10 @@ from collections import Counter
 
 from httpx import AsyncClient
 
+from app.auth import Caller, Role
 from app.database import LedgerDatabase, connection, transaction
-from app.ledger import quotas
+from app.ledger import association, quotas
+from app.ledger.addresses import parse_address
 from tests import make
 
 WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted"
@@ -58,4 +60,43 @@ async def test_a_batch_takes_what_is_due_beside_what_is_its_own_and_due(
 
     assert allocated.status_code == 200
     assert len(allocated.json()["floating_ips"]) == 2
+    assert await make.breaches(database) == []
+
+
+CLAIM = {"allocate_address": {"reuse_unassociated": True}}
+
+
+async def test_a_claim_waits_for_the_only_one_and_takes_it(
+    client: AsyncClient, database: LedgerDatabase
+) -> None:
+    """Somebody writes on it; no second floating IP is made, nor the quota exceeded."""
+    await make.pool(database)
+    await make.quota(database, 1)
+    await make.floating_ip(client)
+
+    async with transaction(database) as writer:
+        await writer.execute("SELECT FROM addresses WHERE state = 'held' FOR UPDATE")
+        claiming = asyncio.create_task(client.post("/os-floating-ips", json=CLAIM))
+        await asyncio.create_task(somebody_waits(database))
+    claimed = await claiming
+
+    assert claimed.status_code == 200, claimed.text
+    assert claimed.json()["floating_ip"]["id"] == 1
+
+
+async def test_a_claim_that_waited_for_one_that_was_associated_makes_another(
+    client: AsyncClient, database: LedgerDatabase
+) -> None:
+    await make.pool(database)
+    await make.server(database, "11.0.0.1")
+    await make.floating_ip(client)
+
+    async with transaction(database) as other:
+        joe = Caller("joe", "demo", Role.MEMBER, "req-1")
+        await association.associate(other, joe, 1, parse_address("11.0.0.1"))
+        claiming = asyncio.create_task(client.post("/os-floating-ips", json=CLAIM))
+        await asyncio.create_task(somebody_waits(database))
+    claimed = await claiming
+
+    assert claimed.json()["floating_ip"]["id"] == 2
     assert await make.breaches(database) == []
