@@ -44,6 +44,7 @@ WITH own AS (
     SELECT address
       FROM addresses
      WHERE pool_id = $4 AND state = 'resting' AND rests_until <= now()
+       AND rests_for <> $1
      ORDER BY rests_until
      LIMIT 1
        FOR UPDATE SKIP LOCKED
@@ -101,7 +102,6 @@ WITH chosen AS (
     SELECT CAST($4 AS inet) AS address
 ), """
 
-# An own address that is due can be among `own` and among `due`: ANY takes it once.
 HOLD = """held AS (
     UPDATE addresses
        SET state = 'held',

@@ -65,8 +65,9 @@ async def _create(tx: Tx, caller: Caller, wish: Wish, defaults: Defaults) -> Flo
     return floating_ip
 
 
-# Passes by what another request has locked: it may be about to associate it.
-CLAIM = """
+# What another request has locked it may be about to associate: passed by while there
+# is another one, and waited for before a new one is made.
+CLAIM_WAITING = """
 SELECT a.floating_ip_id, host(a.address) AS ip, a.revision
   FROM addresses a
  WHERE a.project_id = $1
@@ -81,8 +82,10 @@ SELECT a.floating_ip_id, host(a.address) AS ip, a.revision
            AND t.floating_ip_id = a.floating_ip_id) = cardinality($4)
  ORDER BY a.floating_ip_id
  LIMIT 1
-   FOR UPDATE OF a SKIP LOCKED
+   FOR UPDATE OF a
 """
+
+CLAIM = CLAIM_WAITING + "SKIP LOCKED"
 
 
 class _OvertakenError(Exception):
@@ -112,7 +115,9 @@ async def _claim_one(
     tx: Tx, project_id: str, pool_id: int | None, wish: Wish
 ) -> FloatingIP | None:
     tags = sorted(set(wish.tags))
-    row = await tx.fetchrow(CLAIM, project_id, pool_id, wish.address, tags)
+    where = project_id, pool_id, wish.address, tags
+    row = await tx.fetchrow(CLAIM, *where)
+    row = row or await tx.fetchrow(CLAIM_WAITING, *where)
     if row is None:
         return None
     found = FloatingIP(row["floating_ip_id"], row["ip"], None, None, row["revision"])
