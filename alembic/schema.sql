@@ -273,6 +273,12 @@ CREATE INDEX fixed_ips_project_id_server_id_idx ON public.fixed_ips USING btree 
 
 CREATE INDEX floating_ip_tags_floating_ip_id_idx ON public.floating_ip_tags USING btree (floating_ip_id);
 
+CREATE INDEX history_floating_ip_id_id_idx ON public.history USING btree (floating_ip_id, id);
+
+CREATE INDEX history_project_id_id_idx ON public.history USING btree (project_id, id);
+
+CREATE INDEX history_server_id_id_idx ON public.history USING btree (server_id, id) WHERE (server_id IS NOT NULL);
+
 CREATE INDEX idempotency_keys_created_at_idx ON public.idempotency_keys USING btree (created_at);
 
 CREATE UNIQUE INDEX one_floating_ip_per_fixed_ip ON public.addresses USING btree (project_id, fixed_ip) WHERE (fixed_ip IS NOT NULL);

@@ -90,7 +90,10 @@ def _example(field: FieldInfo) -> Any:
     if field.examples:
         return field.examples[0]
     model, is_list = _model_of(field.annotation)
-    inner = {name: _example(member) for name, member in model.model_fields.items()}
+    inner = {
+        member.alias or name: _example(member)
+        for name, member in model.model_fields.items()
+    }
     return [inner] if is_list else inner
 
 
