@@ -133,6 +133,7 @@ def _by_rules(seconds: float, stage: Stage, processes: Executor) -> Allocating:
             seconds,
             stage.postmaster,
             gives_back=False,
+            durable=True,
         )
         return outcome.done / outcome.seconds
 

@@ -29,6 +29,15 @@ FLUSH = "SELECT pg_stat_force_next_flush()"
 """Makes Postgres count what the connection has read until now, at once."""
 
 
+# Of all clients in the cluster, so that nothing else may be going on in it.
+COUNTERS = """
+SELECT CAST(sum(hits + reads) AS bigint),
+       CAST(pg_current_wal_insert_lsn() - '0/0' AS bigint)
+  FROM pg_stat_io
+ WHERE backend_type = 'client backend' AND object = 'relation'
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What the clients of one process do, for how many seconds at most."""
@@ -44,6 +53,7 @@ class Plan:
     gives_back: bool = True
     """Whether each releases what it has just got: a pair."""
     durable: bool = True
+    """Whether each commit waits until it is on disk."""
     postmaster: int | None = None
     """The process whose processor time is wanted."""
 
@@ -56,6 +66,9 @@ class Outcome:
     seconds: float
     postgres: float
     """Seconds of processor time, for what all processes have done."""
+    buffers: int
+    """Pages that all clients' backends have looked at, in memory or not."""
+    wal_bytes: int
 
 
 async def allocate(tx: Tx, caller: Caller, settings: Settings) -> int:
@@ -78,23 +91,32 @@ def run_together(
     postmaster: int,
     *,
     gives_back: bool,
+    durable: bool,
 ) -> Outcome:
     """Run the clients of as many processes as there are lists, all in one window."""
     begin = time.monotonic() + GETTING_READY
-    room = {"database_pool_size": max(map(len, projects))}
-    settings = settings.model_copy(update=room)
     plans = [
         Plan(
-            settings, own, begin, seconds, gives_back=gives_back, postmaster=postmaster
+            settings,
+            own,
+            begin,
+            seconds,
+            gives_back=gives_back,
+            durable=durable,
+            postmaster=postmaster,
         )
         for own in projects
     ]
     outcomes = list(processes.map(run, plans))
     return Outcome(
         sum(outcome.done for outcome in outcomes),
-        max(outcome.seconds for outcome in outcomes),
-        max(outcome.postgres for outcome in outcomes),
+        *(max(counted) for counted in zip(*map(_of_all, outcomes), strict=True)),
     )
+
+
+def _of_all(outcome: Outcome) -> tuple[float, float, int, int]:
+    """Return what each process reads of all."""
+    return outcome.seconds, outcome.postgres, outcome.buffers, outcome.wal_bytes
 
 
 def run(plan: Plan) -> Outcome:
@@ -111,25 +133,33 @@ class _Window:
         self._done = 0
 
     async def run(self) -> Outcome:
-        self._met = asyncio.Barrier(len(self._plan.projects) + 1)
+        everybody = len(self._plan.projects) + 1
+        self._met = asyncio.Barrier(everybody)
+        room = {"database_pool_size": everybody}
+        settings = self._plan.settings.model_copy(update=room)
         async with (
-            LedgerDatabase(self._plan.settings, PATIENCE) as database,
+            LedgerDatabase(settings, PATIENCE) as database,
+            connection(database) as watching,
             asyncio.TaskGroup() as group,
         ):
             for project in self._plan.projects:
                 group.create_task(self._client(database, project))
-            return await self._watch()
+            return await self._watch(watching)
 
-    async def _watch(self) -> Outcome:
+    async def _watch(self, watching: Connection) -> Outcome:
         """Open the window once all are ready, and read the clocks at its ends."""
         await self._met.wait()
         await asyncio.sleep(self._plan.begin - time.monotonic())
         self._deadline = self._plan.begin + self._plan.seconds
-        before, began = self._postgres_time(), time.monotonic()
+        buffers, wal_bytes = await watching.fetchrow(COUNTERS) or (0, 0)
+        postgres, began = self._postgres_time(), time.monotonic()
         await self._met.wait()
         await self._met.wait()
-        seconds = time.monotonic() - began
-        return Outcome(self._done, seconds, self._postgres_time() - before)
+        seconds, spent = time.monotonic() - began, self._postgres_time() - postgres
+        after = await watching.fetchrow(COUNTERS) or (0, 0)
+        return Outcome(
+            self._done, seconds, spent, after[0] - buffers, after[1] - wal_bytes
+        )
 
     async def _client(self, database: LedgerDatabase, project: str) -> None:
         caller = Caller("bench", project, Role.MEMBER, f"req-{'0' * 36}")
