@@ -11,6 +11,10 @@ PROC = Path("/proc")
 TICK = 1 / os.sysconf("SC_CLK_TCK")
 """Seconds; what the kernel counts the time of ended children in."""
 
+RAN, WAITED = 0, 1
+"""What the scheduler counts of a thread, in nanoseconds: with a processor, and without.
+"""
+
 CUTIME, CUTIME_END = 13, 15
 """Where the user and system time of ended children stand after the name."""
 
@@ -33,11 +37,10 @@ def waited_by(pid: int) -> float:
     return _scheduled(pid, WAITED) + sum(map(waited_by, children_of(pid)))
 
 
-RAN, WAITED = 0, 1
-
-
 def _scheduled(pid: int, what: int) -> float:
-    """Read what the scheduler counts of a process's threads, to the nanosecond."""
+    """Read in seconds what the scheduler counts of a process's threads."""
+    if not (PROC / "self" / "schedstat").exists():
+        return nan
     lines = (PROC / str(pid) / "task").glob("*/schedstat")
     try:
         return sum(int(line.read_text().split()[what]) for line in lines) / 1e9

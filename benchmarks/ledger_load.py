@@ -7,7 +7,7 @@ called, not copied, so that what is measured is what the service does.
 import asyncio
 import time
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import uvloop
 
@@ -40,14 +40,15 @@ SELECT CAST(sum(hits + reads) AS bigint),
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What the clients of one process do, for how many seconds at most."""
+    """What clients do, for how many seconds at most."""
 
     settings: Settings
     projects: list[str]
     """Of each client."""
-    begin: float
-    """When the window opens, by time.monotonic, which all processes share."""
     seconds: float
+    begin: float | None = None
+    """When the window opens, by time.monotonic, which all processes share; or as soon
+    as all of this process are ready."""
     at_most: int | None = None
     """How often all of them together do it; None: as often as they can."""
     gives_back: bool = True
@@ -83,31 +84,12 @@ async def release(tx: Tx, caller: Caller, floating_ip_id: int) -> None:
     await allocation.release(tx, caller, floating_ip_id)
 
 
-def run_together(
-    processes: Executor,
-    settings: Settings,
-    projects: list[list[str]],
-    seconds: float,
-    postmaster: int,
-    *,
-    gives_back: bool,
-    durable: bool,
-) -> Outcome:
-    """Run the clients of as many processes as there are lists, all in one window."""
+def run_together(executor: Executor, plan: Plan, processes: int) -> Outcome:
+    """Divide a plan's clients among processes, all in one window."""
     begin = time.monotonic() + GETTING_READY
-    plans = [
-        Plan(
-            settings,
-            own,
-            begin,
-            seconds,
-            gives_back=gives_back,
-            durable=durable,
-            postmaster=postmaster,
-        )
-        for own in projects
-    ]
-    outcomes = list(processes.map(run, plans))
+    shares = [plan.projects[n::processes] for n in range(processes)]
+    plans = [replace(plan, projects=share, begin=begin) for share in shares]
+    outcomes = list(executor.map(run, plans))
     return Outcome(
         sum(outcome.done for outcome in outcomes),
         *(max(counted) for counted in zip(*map(_of_all, outcomes), strict=True)),
@@ -149,8 +131,9 @@ class _Window:
     async def _watch(self, watching: Connection) -> Outcome:
         """Open the window once all are ready, and read the clocks at its ends."""
         await self._met.wait()
-        await asyncio.sleep(self._plan.begin - time.monotonic())
-        self._deadline = self._plan.begin + self._plan.seconds
+        begin = self._plan.begin or time.monotonic()
+        await asyncio.sleep(begin - time.monotonic())
+        self._deadline = begin + self._plan.seconds
         buffers, wal_bytes = await watching.fetchrow(COUNTERS) or (0, 0)
         postgres, began = self._postgres_time(), time.monotonic()
         await self._met.wait()

@@ -12,7 +12,7 @@ from benchmarks.cluster import Cluster
 from benchmarks.flat import cells
 from benchmarks.flat.cells import CHURNED, MEASURED, Cell, say
 from benchmarks.flat.windows import FIRST_PROJECT
-from benchmarks.ledger_load import GETTING_READY, Plan
+from benchmarks.ledger_load import Plan
 
 STEP = 60.0
 """Seconds from one note of how far it has come to the next."""
@@ -63,13 +63,11 @@ def _unfinished(done: Progress, pairs: int) -> list[Cell]:
 def _step(
     cluster: Cluster, processes: Executor, done: Progress, life: Life, seconds: float
 ) -> None:
-    begin = time.monotonic() + GETTING_READY
     unfinished = _unfinished(done, life.pairs)
     plans = [
         Plan(
             cell.settings(cluster, life.clients),
             [str(FIRST_PROJECT + n) for n in range(life.clients)],
-            begin,
             seconds,
             at_most=life.pairs - done[cell],
             durable=False,

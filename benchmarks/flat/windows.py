@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from benchmarks import ledger_load, messages
 from benchmarks.cluster import Cluster
 from benchmarks.flat.cells import POOL, Cell
+from benchmarks.ledger_load import Plan
 from benchmarks.loader import Loader, cost_of
 from benchmarks.servers import Server
 
@@ -66,16 +67,15 @@ class Windows:
 
     def _by_rules(self, cell: Cell, number: int, seconds: float) -> Sample:
         projects = list(map(str, self._projects))
-        processes = min(len(projects), PROCESSES)
-        outcome = ledger_load.run_together(
-            self._processes,
+        plan = Plan(
             cell.settings(self._cluster, len(projects)),
-            [projects[n::processes] for n in range(processes)],
+            projects,
             seconds,
-            self._cluster.postmaster,
-            gives_back=True,
             durable=False,
+            postmaster=self._cluster.postmaster,
         )
+        processes = min(len(projects), PROCESSES)
+        outcome = ledger_load.run_together(self._processes, plan, processes)
         each = max(outcome.done, 1)
         return Sample(
             cell.database,
