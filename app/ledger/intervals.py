@@ -101,7 +101,7 @@ BY_PROJECT = COLUMNS + FROM + MATCHING + "   AND project_id = $4" + IN_ORDER
 ALL = COLUMNS + FROM + MATCHING + IN_ORDER
 
 
-def _statement(chosen: Filter) -> str:
+def statement(chosen: Filter) -> str:
     """Return the statement whose index finds the least that can match."""
     match chosen:
         case Filter(ip=ip, window=window) if ip is not None:
@@ -113,6 +113,19 @@ def _statement(chosen: Filter) -> str:
         case Filter(project_id=str()):
             return BY_PROJECT
     return ALL
+
+
+def parameters(chosen: Filter, marker: int | None, limit: int) -> tuple[object, ...]:
+    """Return the parameters that each of the statements takes."""
+    return (
+        marker or 0,
+        limit,
+        chosen.ip,
+        chosen.project_id,
+        chosen.floating_ip_id,
+        chosen.server_id,
+        chosen.window and chosen.window.range(),
+    )
 
 
 IS_THERE = """
@@ -129,16 +142,7 @@ async def page(
     """
     if marker and not await connection.fetch(IS_THERE, marker, chosen.project_id):
         raise UnknownMarker(marker)
-    rows = await connection.fetch(
-        _statement(chosen),
-        marker or 0,
-        limit,
-        chosen.ip,
-        chosen.project_id,
-        chosen.floating_ip_id,
-        chosen.server_id,
-        chosen.window and chosen.window.range(),
-    )
+    rows = await connection.fetch(statement(chosen), *parameters(chosen, marker, limit))
     return [Interval(*row) for row in rows]
 
 
