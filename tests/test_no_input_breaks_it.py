@@ -68,7 +68,7 @@ sound_values = {
     "Content-Type": ["application/json", "application/xml", "text/plain"],
     "X-Auth-Token": ["joe:demo", "admin:demo", "reader:demo", "eve:other", "x"],
     "X-Project-Id": ["demo", "other"],
-    "If-Match": ['"1"', '"1-xml"', "*", 'W/"1"'],
+    "If-Match": ['"1"', '"1-xml"', "*", 'W/"1"', "1"],
     "If-None-Match": ['"1"', '"1-xml"', "*"],
     "Content-Encoding": ["gzip", "identity"],
     "Transfer-Encoding": ["chunked"],
@@ -77,7 +77,7 @@ sound_values = {
     "Range": ["bytes=0-1"],
     "X-HTTP-Method-Override": ["DELETE"],
     "X-Forwarded-For": ["203.0.113.7"],
-    "Idempotency-Key": ["1"],
+    "Idempotency-Key": ["1", "two words"],
     "Cookie": ["a=b"],
     "Host": ["other", ""],
 }
