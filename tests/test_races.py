@@ -100,3 +100,37 @@ async def test_a_claim_that_waited_for_one_that_was_associated_makes_another(
 
     assert claimed.json()["floating_ip"]["id"] == 2
     assert await make.breaches(database) == []
+
+
+async def test_a_move_locks_the_fixed_ip_that_it_leaves(
+    client: AsyncClient, database: LedgerDatabase
+) -> None:
+    """Else two floating IPs that change places wait for each other: a deadlock."""
+    await make.pool(database)
+    await make.server(database, "11.0.0.1", "11.0.0.2")
+    await make.floating_ip(client, "11.0.0.1")
+
+    async with transaction(database) as other:
+        await other.execute(
+            "SELECT FROM fixed_ips WHERE address = '11.0.0.1' FOR NO KEY UPDATE"
+        )
+        moving = asyncio.create_task(make.associate(client, 1, "11.0.0.2"))
+        await asyncio.create_task(somebody_waits(database))
+    moved = await moving
+
+    assert moved.status_code == 202
+
+
+async def test_two_that_would_change_places_are_both_refused(
+    client: AsyncClient, database: LedgerDatabase
+) -> None:
+    await make.pool(database)
+    await make.server(database, "11.0.0.1", "11.0.0.2")
+    for n in (1, 2):
+        await make.floating_ip(client, f"11.0.0.{n}")
+
+    for _ in range(20):
+        both = await asyncio.gather(
+            make.associate(client, 1, "11.0.0.2"), make.associate(client, 2, "11.0.0.1")
+        )
+        assert [response.status_code for response in both] == [409, 409]
