@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from httpx import AsyncClient, Response
 
-from app import sweeper
 from app.database import (
     Connection,
     LedgerDatabase,
@@ -16,6 +15,7 @@ from app.database import (
 from app.ledger import check, fleets, pools, quotas, registration
 from app.ledger.addresses import parse_address, parse_range
 from app.settings import Settings
+from app.sweeper import Sweeper
 
 
 async def pool(
@@ -109,7 +109,7 @@ async def time_pass(database: LedgerDatabase) -> None:
 
 async def sweep(database: LedgerDatabase, settings: Settings) -> None:
     """Do what is due, as the task beside the requests does it."""
-    await sweeper.sweep(database, settings)
+    await Sweeper(database, settings).sweep()
 
 
 async def breaches(database: LedgerDatabase) -> Sequence[str]:
