@@ -141,6 +141,7 @@ def _config(settings: Settings, workers: int) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # Only `links` reads them, and only if it may.
         timeout_graceful_shutdown=GRACE,
     )
 

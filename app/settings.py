@@ -89,6 +89,11 @@ class Settings(BaseSettings):
         description="Milliseconds that a client may take to send a request whole, and "
         "to take more of an answer.",
     )
+    trust_proxy: bool = Field(
+        default=False,
+        description="Make links of X-Forwarded-Proto, -Host and -Prefix; only behind a "
+        "proxy that sets them.",
+    )
     drain: int = Field(
         default=0,
         ge=0,

@@ -80,3 +80,14 @@ async def allow(tx: Tx, project_id: str, allowed: int) -> None:
     Locks the project's quota row until the transaction ends.
     """
     await tx.execute(ALLOW, project_id, allowed)
+
+
+RESET = "UPDATE quotas SET allowed = NULL WHERE project_id = $1"
+
+
+async def reset(tx: Tx, project_id: str) -> None:
+    """Let the project hold as many floating IPs as the default says.
+
+    Locks the project's quota row until the transaction ends.
+    """
+    await tx.execute(RESET, project_id)
