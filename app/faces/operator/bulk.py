@@ -117,6 +117,17 @@ def _no_null(name: str | None) -> str | None:
     return name
 
 
+PoolName = Annotated[
+    str | None,
+    Field(
+        pattern=POOL_NAME,
+        description="Created if there is none of that name.",
+        examples=["public"],
+    ),
+    AfterValidator(_no_null),
+]
+
+
 class BulkCreate(BaseModel):
     """Addresses to add, and the pool they are for."""
 
@@ -125,15 +136,7 @@ class BulkCreate(BaseModel):
     )
 
     ip_range: IPRange
-    pool: Annotated[
-        str | None,
-        Field(
-            pattern=POOL_NAME,
-            description="Created if there is none of that name.",
-            examples=["public"],
-        ),
-        AfterValidator(_no_null),
-    ] = None
+    pool: PoolName = None
     interface: Interface = "eth0"
 
 
@@ -196,6 +199,18 @@ def _read_marker(text: object) -> Address:
         raise UnknownMarker(text) from None
 
 
+def address_info(row: pools.PoolAddress) -> AddressInfo:
+    """Shape an address of a pool as a member of the list."""
+    return AddressInfo(
+        address=row.address,
+        pool=row.pool,
+        interface=row.interface,
+        project_id=row.project_id,
+        instance_uuid=row.server_uuid,
+        fixed_ip=row.fixed_ip,
+    )
+
+
 AddressMarker = Annotated[
     IPText | None,
     Query(description="The last address of the page before.", examples=["203.0.113.7"]),
@@ -221,17 +236,7 @@ async def list_floating_ips_bulk(
         found = await pools.page(lent, after, limit + 1)
     page = found[:limit]
     links = next_page(request, found, limit, page[-1].address if page else None)
-    infos = [
-        AddressInfo(
-            address=row.address,
-            pool=row.pool,
-            interface=row.interface,
-            project_id=row.project_id,
-            instance_uuid=row.server_uuid,
-            fixed_ip=row.fixed_ip,
-        )
-        for row in page
-    ]
+    infos = [address_info(row) for row in page]
     return answer(AddressInfos(floating_ip_info=infos), headers=links)
 
 
