@@ -82,6 +82,18 @@ ALTER TABLE public.history ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE public.idempotency_keys (
+    project_id text NOT NULL COLLATE pg_catalog."C",
+    route text NOT NULL COLLATE pg_catalog."C",
+    key text NOT NULL COLLATE pg_catalog."C",
+    fingerprint bytea NOT NULL,
+    status smallint NOT NULL,
+    headers jsonb NOT NULL,
+    body bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT stored_answer_is_a_success CHECK (((status >= 200) AND (status <= 299)))
+);
+
 CREATE TABLE public.pools (
     id bigint NOT NULL,
     name text NOT NULL COLLATE pg_catalog."C",
@@ -149,6 +161,9 @@ ALTER TABLE ONLY public.fixed_ips
 ALTER TABLE ONLY public.history
     ADD CONSTRAINT history_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.idempotency_keys
+    ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (project_id, route, key);
+
 ALTER TABLE ONLY public.history
     ADD CONSTRAINT one_owner_at_a_time EXCLUDE USING gist (address inet_ops WITH =, tstzrange(since, until) WITH &&);
 
@@ -180,6 +195,8 @@ CREATE INDEX addresses_free_idx ON public.addresses USING btree (pool_id, pick) 
 CREATE UNIQUE INDEX addresses_project_id_floating_ip_id_key ON public.addresses USING btree (project_id, floating_ip_id) WHERE (floating_ip_id IS NOT NULL);
 
 CREATE INDEX fixed_ips_project_id_server_id_idx ON public.fixed_ips USING btree (project_id, server_id);
+
+CREATE INDEX idempotency_keys_created_at_idx ON public.idempotency_keys USING btree (created_at);
 
 CREATE UNIQUE INDEX one_floating_ip_per_fixed_ip ON public.addresses USING btree (project_id, fixed_ip) WHERE (fixed_ip IS NOT NULL);
 

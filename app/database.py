@@ -2,12 +2,12 @@
 
 Isolation is READ COMMITTED. Rows are locked in one order, everywhere:
 
-    quota → pool → address (a floating IP is its held address) → server → fixed IP
-    → history
+    idempotency key → quota → pool → address (a floating IP is its held address)
+    → server → fixed IP → history
 
 Several rows of one kind are locked by id, addresses by address. Where only a child is
 known, its parents are read without a lock, then all are locked in order, then checked
-again.
+again. Nobody waits for an idempotency key: whoever does not get it is refused.
 """
 
 import asyncio

@@ -8,9 +8,11 @@ ApiError
 │                         FloatingIPNotFound, FixedIPNotFound, ServerNotFound
 ├── NotAcceptable    406
 ├── Conflict         409  FixedIPOccupied, FixedIPTaken, FixedRangeExhausted,
-│                         AddressExists, AddressHeld
+│                         AddressExists, AddressHeld, idempotency.RequestInFlight
+├── PreconditionFailed 412
 ├── TooLarge         413
 ├── UnsupportedType  415
+├── idempotency.KeyReused 422
 └── Unavailable      503  Busy, DatabaseUnavailable, SchemaMissing
 
 Messages are sentences for the client: the value that was wrong and the rule it broke,
@@ -233,6 +235,15 @@ class AddressHeld(Conflict):
 
     def __init__(self, address: object) -> None:
         super().__init__(f"{address} is held by a project.")
+
+
+class PreconditionFailed(ApiError):
+    """The floating IP is no longer as If-Match says; nothing was changed."""
+
+    status = 412
+
+    def __init__(self, revision: int) -> None:
+        super().__init__(f"If-Match: the revision of the floating IP is {revision}.")
 
 
 class TooLarge(ApiError):

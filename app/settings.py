@@ -101,6 +101,12 @@ class Settings(BaseSettings):
         description="Seconds to go on serving, while /readyz refuses, once told to "
         "stop; for balancers. Of one worker, not of several.",
     )
+    idempotency_retention: int = Field(
+        default=24,
+        ge=1,
+        le=8_760,
+        description="Hours that an answer is kept for its Idempotency-Key, at least.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least level that is logged."
     )

@@ -26,7 +26,8 @@ for name in [name for name in os.environ if name.startswith("FLOATING_IPS_")]:
 os.environ.pop("DATABASE_URL", None)
 
 EMPTY = """
-TRUNCATE history, addresses, fixed_ips, servers, quotas, pools RESTART IDENTITY;
+TRUNCATE history, addresses, fixed_ips, servers, quotas, pools, idempotency_keys
+    RESTART IDENTITY;
 ALTER SEQUENCE floating_ip_ids RESTART
 """
 

@@ -22,6 +22,17 @@ ASKED_WHO = {
     for operation in item.values()
     if path not in FOR_ANYBODY
 }
+CHANGES = {
+    operation["operationId"]
+    for item in DOCUMENT["paths"].values()
+    for method, operation in item.items()
+    if method != "get"
+}
+OF_ONE_FLOATING_IP = {
+    "associate_floating_ip",
+    "disassociate_floating_ip",
+    "release_floating_ip",
+}
 SCHEMAS: dict[str, dict[str, Any]] = DOCUMENT["components"]["schemas"]
 MEMBERS = [
     (f"{name}.{member}", schema)
@@ -118,7 +129,15 @@ def test_an_answer_of_202_has_no_content() -> None:
 @pytest.mark.parametrize(
     ("header", "where"),
     [
-        ("ETag", {"allocate_floating_ip 200", "show_floating_ip 200"}),
+        (
+            "ETag",
+            {
+                "allocate_floating_ip 200",
+                "show_floating_ip 200",
+                "associate_floating_ip 202",
+                "disassociate_floating_ip 202",
+            },
+        ),
         (
             "Link",
             {
@@ -127,7 +146,11 @@ def test_an_answer_of_202_has_no_content() -> None:
                 "list_floating_ips_bulk 200",
             },
         ),
-        ("Retry-After", {f"{name} 503" for name in {*ASKED_WHO, "readyz"}}),
+        (
+            "Retry-After",
+            {f"{name} 503" for name in {*ASKED_WHO, "readyz"}}
+            | {f"{name} 409" for name in CHANGES},
+        ),
         ("Location", {"compute_create_server 202"}),
         (
             "OpenStack-API-Version",
@@ -137,12 +160,42 @@ def test_an_answer_of_202_has_no_content() -> None:
                 if where.startswith("compute_") and " 20" in where
             },
         ),
+        (
+            "Idempotency-Replayed",
+            {
+                f"{name} {status}"
+                for name in CHANGES
+                for status in OPERATIONS[name]["responses"]
+                if status < "300"
+            },
+        ),
     ],
 )
 def test_headers_are_declared_where_they_are_sent(header: str, where: set[str]) -> None:
     found = {each for each, answer in RESPONSES if header in answer.get("headers", {})}
 
     assert found == where
+
+
+@pytest.mark.parametrize(
+    ("header", "taken_by", "refusals"),
+    [
+        ("Idempotency-Key", CHANGES, {"400", "409", "422"}),
+        ("If-Match", OF_ONE_FLOATING_IP, {"400", "412"}),
+    ],
+)
+def test_headers_are_declared_where_they_are_read(
+    header: str, taken_by: set[str], refusals: set[str]
+) -> None:
+    found = {
+        name
+        for name, operation in OPERATIONS.items()
+        for parameter in operation.get("parameters", ())
+        if (parameter["in"], parameter["name"]) == ("header", header)
+    }
+
+    assert found == taken_by
+    assert all(refusals <= OPERATIONS[name]["responses"].keys() for name in taken_by)
 
 
 @each_operation

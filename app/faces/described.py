@@ -44,6 +44,16 @@ ETAG = {
         "example": '"3"',
     }
 }
+ONCE = {
+    "Idempotency-Replayed": {
+        "description": "Where this is the answer to an earlier request with the same "
+        "Idempotency-Key.",
+        "schema": {"type": "string", "enum": ["true"]},
+        "example": "true",
+    }
+}
+"""A header of every success of a change."""
+
 NEXT_PAGE = {
     "Link": {
         "description": 'The next page, `rel="next"`; not there on the last one.',
@@ -52,6 +62,14 @@ NEXT_PAGE = {
     }
 }
 HEADERS: dict[int, dict[str, Any]] = {
+    409: {
+        "Retry-After": {
+            "description": "Seconds to wait, if the first request with the same "
+            "Idempotency-Key is under way.",
+            "schema": {"type": "integer", "minimum": 0},
+            "example": 1,
+        }
+    },
     415: {
         "Accept": {
             "description": "The media types that a body may have, if its own was why.",
@@ -126,8 +144,10 @@ STATUS_TEXTS = {
     404: "There is no such thing, or none that the caller may know of.",
     406: "No media type of the Accept header can be sent.",
     409: "The present state of the ledger stands in the way.",
+    412: "The floating IP is no longer as If-Match says; nothing was changed.",
     413: "The body is longer than 64 KiB.",
     415: "The body's media type, charset or coding cannot be read.",
+    422: "The Idempotency-Key stood on another request before.",
     503: "Not now: the same request may be sent again, see Retry-After.",
 }
 SENTENCES = {
@@ -138,9 +158,11 @@ SENTENCES = {
     406: "This service sends application/json, application/xml; "
     "the Accept header excludes them all.",
     409: "fixed_ip '10.0.0.3': has another floating IP.",
+    412: "If-Match: the revision of the floating IP is 4.",
     413: "The body is longer than 65536 bytes.",
     415: "Content-Type 'text/csv' cannot be read; "
     "send application/json or application/xml.",
+    422: "Idempotency-Key 'tuesday': another request was sent with it before.",
     500: "The server failed; the failure is logged.",
     503: "Other requests hold what this one needs; try again.",
 }

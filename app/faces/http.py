@@ -75,9 +75,14 @@ def answer(
     return Response(content, status, headers, "application/json")
 
 
-def accepted() -> Response:
+def accepted(headers: dict[str, str] | None = None) -> Response:
     """Say 202 with nothing in it: done, and nothing to tell."""
-    return Response(status_code=202)
+    return Response(status_code=202, headers=headers)
+
+
+def etag(revision: int) -> dict[str, str]:
+    """Name the revision of a floating IP in a header, for If-Match to name again."""
+    return {"ETag": f'"{revision}"'}
 
 
 def parse_id(text: object) -> int | None:

@@ -8,8 +8,9 @@ from asyncpg import LockNotAvailableError, Record
 from app.auth import Caller
 from app.database import Tx
 from app.errors import Busy, FloatingIPNotFound, PoolExhausted
-from app.ledger import history, pools, quotas
+from app.ledger import history, pools, quotas, revisions
 from app.ledger.floating_ips import FloatingIP
+from app.ledger.revisions import IfMatch
 
 # Skips what others have locked, so that nobody waits while anything is free.
 TAKE_FREE = """
@@ -104,6 +105,13 @@ async def _await_free(tx: Tx, pool_id: int) -> None:
     await savepoint.rollback()
 
 
+LOCK = """
+SELECT revision
+  FROM addresses
+ WHERE project_id = $1 AND floating_ip_id = $2
+   FOR UPDATE
+"""
+
 GIVE_BACK = """
 UPDATE addresses
    SET state = 'free',
@@ -120,13 +128,20 @@ RETURNING changed_at
 """
 
 
-async def release(tx: Tx, caller: Caller, floating_ip_id: int) -> None:
+async def release(
+    tx: Tx, caller: Caller, floating_ip_id: int, *, if_match: IfMatch = None
+) -> None:
     """Take a floating IP back from the caller's project, disassociated or not.
 
     Locks the project's quota row, then the address.
-    Raises FloatingIPNotFound.
+    Raises FloatingIPNotFound, PreconditionFailed.
     """
     await quotas.give_back(tx, caller.project_id)
+    if if_match is not None:
+        revision = await tx.fetchval(LOCK, caller.project_id, floating_ip_id)
+        if revision is None:
+            raise FloatingIPNotFound(floating_ip_id)
+        revisions.check(if_match, revision)
     await give_back(tx, caller.project_id, floating_ip_id)
 
 

@@ -13,8 +13,9 @@ from app.errors import (
     FixedIPOccupied,
     FloatingIPNotFound,
 )
-from app.ledger import history
+from app.ledger import history, revisions
 from app.ledger.addresses import Address
+from app.ledger.revisions import IfMatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ NOWHERE = Target(None, None, by_itself=False)
 ONE_EACH = "one_floating_ip_per_fixed_ip"
 
 LOCK = """
-SELECT host(address) AS ip, host(fixed_ip) AS fixed_ip
+SELECT host(address) AS ip, host(fixed_ip) AS fixed_ip, revision
   FROM addresses
  WHERE project_id = $1 AND floating_ip_id = $2
    FOR UPDATE
@@ -60,7 +61,7 @@ UPDATE addresses
        revision = revision + 1,
        changed_at = greatest(clock_timestamp(), changed_at)
  WHERE project_id = $1 AND floating_ip_id = $2
-RETURNING changed_at
+RETURNING changed_at, revision
 """
 
 
@@ -71,41 +72,51 @@ async def associate(
     fixed_ip: Address,
     *,
     by_itself: bool = False,
-) -> None:
+    if_match: IfMatch = None,
+) -> int:
     """Point a floating IP at a fixed IP of the same project; moves it if need be.
 
     One that a server gets `by_itself` is released with it; whoever points it elsewhere
-    makes it an ordinary one.
+    makes it an ordinary one. Returns its revision from now on.
 
     Locks the address, then the fixed IP (shared).
-    Raises FloatingIPNotFound, FixedIPNotFound, FamiliesDiffer, FixedIPOccupied.
+    Raises FloatingIPNotFound, PreconditionFailed, FixedIPNotFound, FamiliesDiffer,
+    FixedIPOccupied.
     """
     project_id = caller.project_id
     present = await _lock(tx, project_id, floating_ip_id)
+    revisions.check(if_match, present["revision"])
     server_id = await tx.fetchval(LOCK_FIXED_IP, project_id, fixed_ip)
     if server_id is None:
         raise FixedIPNotFound(fixed_ip)
     if (ip := ip_address(present["ip"])).version != fixed_ip.version:
         raise FamiliesDiffer(ip, fixed_ip)
-    if present["fixed_ip"] != str(fixed_ip):
-        target = Target(fixed_ip, server_id, by_itself)
-        await _point(tx, caller, floating_ip_id, target)
+    if present["fixed_ip"] == str(fixed_ip):
+        return int(present["revision"])
+    target = Target(fixed_ip, server_id, by_itself)
+    return await _point(tx, caller, floating_ip_id, target)
 
 
-async def disassociate(tx: Tx, caller: Caller, floating_ip_id: int) -> None:
+async def disassociate(
+    tx: Tx, caller: Caller, floating_ip_id: int, *, if_match: IfMatch = None
+) -> int:
     """Point a floating IP at nothing; the project keeps it.
 
+    Returns its revision from now on.
+
     Locks the address.
-    Raises FloatingIPNotFound.
+    Raises FloatingIPNotFound, PreconditionFailed.
     """
     present = await _lock(tx, caller.project_id, floating_ip_id)
-    if present["fixed_ip"] is not None:
-        await _point(tx, caller, floating_ip_id, NOWHERE)
+    revisions.check(if_match, present["revision"])
+    if present["fixed_ip"] is None:
+        return int(present["revision"])
+    return await _point(tx, caller, floating_ip_id, NOWHERE)
 
 
-async def _point(tx: Tx, caller: Caller, floating_ip_id: int, target: Target) -> None:
+async def _point(tx: Tx, caller: Caller, floating_ip_id: int, target: Target) -> int:
     try:
-        changed_at = await tx.fetchval(
+        (pointed,) = await tx.fetch(
             POINT,
             caller.project_id,
             floating_ip_id,
@@ -117,5 +128,11 @@ async def _point(tx: Tx, caller: Caller, floating_ip_id: int, target: Target) ->
             raise
         raise FixedIPOccupied(target.fixed_ip) from violation
     await history.turn(
-        tx, caller, floating_ip_id, changed_at, target.fixed_ip, target.server_id
+        tx,
+        caller,
+        floating_ip_id,
+        pointed["changed_at"],
+        target.fixed_ip,
+        target.server_id,
     )
+    return int(pointed["revision"])

@@ -57,6 +57,19 @@ SELECT format('project %s holds %s floating IPs, and %s are counted', project_id
  WHERE coalesce(holds, 0) <> coalesce(used, 0)
 """
 
+ONE_ANSWER = """
+SELECT format('key %s of project %s: %s has %s answers', key, project_id, route,
+              count(*))
+  FROM idempotency_keys
+ GROUP BY project_id, route, key
+HAVING count(*) > 1
+ UNION ALL
+SELECT format('key %s of project %s: %s keeps a refusal, %s', key, project_id, route,
+              status)
+  FROM idempotency_keys
+ WHERE status NOT BETWEEN 200 AND 299
+"""
+
 ONE_PROJECT = """
 SELECT format('floating IP %s: no server of project %s has its fixed IP %s',
               a.floating_ip_id, a.project_id, host(a.fixed_ip))
@@ -118,7 +131,8 @@ SELECT format('%s is missing or not valid', name)
            fixed_ips_uuid_key, pools_uuid_key, servers_uuid_key,
            one_owner_at_a_time, one_open_interval_per_floating_ip,
            interval_does_not_end_before_it_begins,
-           history_is_ended_once, history_of_the_present_stays}' AS text[])) AS name
+           history_is_ended_once, history_of_the_present_stays,
+           idempotency_keys_pkey, stored_answer_is_a_success}' AS text[])) AS name
  WHERE NOT EXISTS (SELECT FROM pg_constraint WHERE conname = name AND convalidated)
    AND NOT EXISTS (SELECT FROM pg_index JOIN pg_class ON oid = indexrelid
                     WHERE relname = name AND indisunique AND indisvalid)
@@ -131,6 +145,7 @@ PROMISES = (
         2, "every address is free, held, resting or reserved", EVERY_ADDRESS_COUNTS
     ),
     Promise(3, "what a project holds is what its quota counts", QUOTA),
+    Promise(5, "an idempotency key has one answer, a success", ONE_ANSWER),
     Promise(6, "a floating IP and its server are of one project", ONE_PROJECT),
     Promise(7, "a fixed IP has one floating IP at most", ONE_EACH),
     Promise(8, "history tells the present, without gaps", HISTORY_IS_TRUE),

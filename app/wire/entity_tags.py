@@ -9,7 +9,7 @@ import re
 
 SUFFIX = b"-xml"
 
-_find_tags = re.compile(rb'(?:W/)?"[^"]*"').findall
+_TAG = re.compile(rb'(?:W/)?"[^"]*"')
 
 
 def of_xml(tag: bytes) -> bytes:
@@ -19,7 +19,7 @@ def of_xml(tag: bytes) -> bytes:
 
 def for_match(value: bytes) -> bytes:
     """Return the If-Match that the app understands: any representation will do."""
-    return b", ".join(map(_stem, _find_tags(value))) or value
+    return _TAG.sub(lambda tag: _stem(tag[0]), value)
 
 
 def for_none_match(value: bytes) -> bytes:
@@ -27,7 +27,7 @@ def for_none_match(value: bytes) -> bytes:
 
     A tag of the JSON means another representation, so it is left out.
     """
-    tags = _find_tags(value)
+    tags = _TAG.findall(value)
     ours = [_stem(tag) for tag in tags if tag.endswith(SUFFIX + b'"')]
     return b", ".join(ours) if tags else value
 

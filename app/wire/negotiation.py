@@ -114,7 +114,7 @@ def _with_inner_tags(
             value = entity_tags.for_match(value)
         elif name == b"if-none-match" and offer.is_xml:
             value = entity_tags.for_none_match(value)
-        if value or not name.startswith(b"if-"):
+        if value or name != b"if-none-match":
             inner.append((name, value))
     return inner
 

@@ -9,12 +9,13 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from app.auth import MemberDep
-from app.database import transaction
+from app.database import Tx
 from app.errors import quote
-from app.faces.compute.described import refusals
+from app.faces.compute.described import changes
 from app.faces.compute.http import ServerId
-from app.faces.described import success
-from app.faces.http import DatabaseDep, Envelopes, IPAddress, accepted
+from app.faces.described import ONCE, success
+from app.faces.http import Envelopes, IPAddress, accepted
+from app.faces.once import OnceDep
 from app.ledger import attachment
 
 router = APIRouter(tags=["compute"])
@@ -85,20 +86,22 @@ ENVELOPES: Envelopes = (ServerAction,)
     "/servers/{id}/action",
     status_code=202,
     response_class=Response,
-    responses=success("Done.", status=202) | refusals(404, 409, 413, 415),
+    responses=success("Done.", status=202, headers=ONCE) | changes(404, 413, 415),
 )
 async def compute_act_on_server(
-    id: ServerId, body: ServerAction, caller: MemberDep, database: DatabaseDep
+    id: ServerId, body: ServerAction, caller: MemberDep, once: OnceDep
 ) -> Response:
     """Put a floating IP on a server (`addFloatingIp`) or take it off again.
 
     That is `removeFloatingIp`. One that is on another server moves; a second one for
     the same fixed IP is refused.
     """
-    async with transaction(database) as tx:
-        if body.add:
-            asked = body.add
+
+    async def change(tx: Tx) -> Response:
+        if asked := body.add:
             await attachment.attach(tx, caller, id, asked.address, asked.fixed_address)
         elif body.remove:
             await attachment.detach(tx, caller, id, body.remove.address)
-    return accepted()
+        return accepted()
+
+    return await once(caller, change)

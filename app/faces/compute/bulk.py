@@ -11,11 +11,12 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from app.auth import AdminDep
-from app.database import Connection, transaction
-from app.faces.compute.described import refusals
+from app.database import Connection, Tx
+from app.faces.compute.described import changes, refusals
 from app.faces.compute.http import PAGE, whole_list
-from app.faces.described import success
+from app.faces.described import ONCE, success
 from app.faces.http import DatabaseDep, Envelopes, SettingsDep, answer
+from app.faces.once import OnceDep
 from app.faces.operator.bulk import (
     AddressInfos,
     BulkCreated,
@@ -84,34 +85,41 @@ async def compute_list_floating_ips_bulk(
 @router.post(
     "/os-floating-ips-bulk",
     response_model=OneBulkCreated,
-    responses=success("The addresses added.") | refusals(403, 409, 413, 415),
+    responses=success("The addresses added.", headers=ONCE) | changes(403, 413, 415),
 )
 async def compute_create_floating_ips_bulk(
     body: ComputeBulkCreateBody,
     caller: AdminDep,
-    database: DatabaseDep,
+    once: OnceDep,
     settings: SettingsDep,
 ) -> Response:
     """Add addresses to a pool: all of them, or none."""
     asked = body.floating_ips_bulk_create
     addresses = asked.ip_range
     pool = asked.pool or settings.default_pool
-    async with transaction(database) as tx:
-        await pools.add(tx, pool, addresses, asked.interface)
     created = BulkCreated(ip_range=addresses.text, pool=pool, interface=asked.interface)
-    return answer(OneBulkCreated(floating_ips_bulk_create=created))
+
+    async def change(tx: Tx) -> Response:
+        await pools.add(tx, pool, addresses, asked.interface)
+        return answer(OneBulkCreated(floating_ips_bulk_create=created))
+
+    return await once(caller, change)
 
 
 @router.put(
     "/os-floating-ips-bulk/delete",
     response_model=BulkDeleted,
-    responses=success("The addresses taken out.") | refusals(403, 409, 413, 415),
+    responses=success("The addresses taken out.", headers=ONCE)
+    | changes(403, 413, 415),
 )
 async def compute_delete_floating_ips_bulk(
-    body: ComputeBulkDeleteBody, caller: AdminDep, database: DatabaseDep
+    body: ComputeBulkDeleteBody, caller: AdminDep, once: OnceDep
 ) -> Response:
     """Take addresses out of their pools: all of the range, or none if one is held."""
     addresses = body.ip_range
-    async with transaction(database) as tx:
+
+    async def change(tx: Tx) -> Response:
         await pools.take_out(tx, addresses)
-    return answer(BulkDeleted(floating_ips_bulk_delete=addresses.text))
+        return answer(BulkDeleted(floating_ips_bulk_delete=addresses.text))
+
+    return await once(caller, change)

@@ -37,6 +37,11 @@ def refusals(*statuses: int) -> Declared:
     return declared
 
 
+def changes(*statuses: int) -> Declared:
+    """Declare the refusals of a change, those of its Idempotency-Key among them."""
+    return refusals(*statuses, 409, 422)
+
+
 PARAMETER = {
     "name": HEADER,
     "in": "header",

@@ -10,8 +10,8 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from app.auth import MemberDep, ReaderDep
-from app.database import Connection, connection, transaction
-from app.faces.compute.described import refusals
+from app.database import Connection, Tx, connection
+from app.faces.compute.described import changes, refusals
 from app.faces.compute.http import (
     FLOATING_IP,
     PAGE,
@@ -20,7 +20,7 @@ from app.faces.compute.http import (
     UUIDText,
     whole_list,
 )
-from app.faces.described import success
+from app.faces.described import ONCE, success
 from app.faces.http import (
     DatabaseDep,
     Envelopes,
@@ -30,6 +30,7 @@ from app.faces.http import (
     accepted,
     answer,
 )
+from app.faces.once import OnceDep
 from app.ledger import allocation, by_uuid
 
 router = APIRouter(tags=["compute"])
@@ -108,12 +109,12 @@ def _shape(floating_ip: by_uuid.FloatingIP) -> ComputeFloatingIP:
 @router.post(
     "/os-floating-ips",
     response_model=OneComputeFloatingIP,
-    responses=success("The floating IP that the project now holds.")
-    | refusals(403, 404, 413, 415),
+    responses=success("The floating IP that the project now holds.", headers=ONCE)
+    | changes(403, 404, 413, 415),
 )
 async def compute_allocate_floating_ip(
     caller: MemberDep,
-    database: DatabaseDep,
+    once: OnceDep,
     settings: SettingsDep,
     body: ComputeAllocateBody | None = None,
 ) -> Response:
@@ -122,11 +123,14 @@ async def compute_allocate_floating_ip(
     No body is needed; `{}` and `null` are none. A form, `pool=public`, will do as well.
     """
     wanted = (body and body.pool) or settings.default_pool
-    async with transaction(database) as tx:
+
+    async def change(tx: Tx) -> Response:
         pool = await by_uuid.pool_name(tx, wanted)
         allocated = await allocation.allocate(tx, caller, pool, settings.default_quota)
         floating_ip = await by_uuid.of_id(tx, caller.project_id, allocated.id)
-    return answer(OneComputeFloatingIP(floating_ip=_shape(floating_ip)))
+        return answer(OneComputeFloatingIP(floating_ip=_shape(floating_ip)))
+
+    return await once(caller, change)
 
 
 @router.get(
@@ -166,13 +170,16 @@ async def compute_show_floating_ip(
     "/os-floating-ips/{id}",
     status_code=202,
     response_class=Response,
-    responses=success("Released.", status=202) | refusals(404),
+    responses=success("Released.", status=202, headers=ONCE) | changes(404),
 )
 async def compute_release_floating_ip(
-    id: FloatingIPId, caller: MemberDep, database: DatabaseDep
+    id: FloatingIPId, caller: MemberDep, once: OnceDep
 ) -> Response:
     """Release a floating IP from the project; an associated one is disassociated."""
-    async with transaction(database) as tx:
+
+    async def change(tx: Tx) -> Response:
         number = await by_uuid.floating_ip_id(tx, caller.project_id, id)
         await allocation.release(tx, caller, number)
-    return accepted()
+        return accepted()
+
+    return await once(caller, change)

@@ -11,11 +11,12 @@ from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, BeforeValidator, Field, create_model
 
 from app.auth import AdminDep, ReaderDep
-from app.database import connection, transaction
+from app.database import Tx, connection
 from app.errors import InvalidValue
-from app.faces.compute.described import refusals
-from app.faces.described import success
+from app.faces.compute.described import changes, refusals
+from app.faces.described import ONCE, success
 from app.faces.http import DatabaseDep, Envelopes, SettingsDep, Text, accepted, answer
+from app.faces.once import OnceDep
 from app.faces.operator.quota_sets import ProjectId, refuse_other
 from app.ledger import quotas
 
@@ -191,34 +192,40 @@ async def compute_show_quota_set_detail(
 @router.put(
     "/os-quota-sets/{project_id}",
     response_model=OneQuotaSetUpdated,
-    responses=success("The quotas from now on.") | refusals(403, 413, 415),
+    responses=success("The quotas from now on.", headers=ONCE) | changes(403, 413, 415),
 )
 async def compute_update_quota_set(
     project_id: ProjectId,
     body: ComputeQuotaSetBody,
     caller: AdminDep,
-    database: DatabaseDep,
+    once: OnceDep,
     settings: SettingsDep,
 ) -> Response:
     """Set how many floating IPs a project may hold; what it holds is never taken."""
     allowed = body.quota_set.floating_ips
-    async with transaction(database) as tx:
+
+    async def change(tx: Tx) -> Response:
         if allowed is not None:
             await quotas.allow(tx, project_id, allowed)
         quota = await quotas.show(tx, project_id, settings.default_quota)
-    return answer(OneQuotaSetUpdated(quota_set=_limits(quota.allowed)))
+        return answer(OneQuotaSetUpdated(quota_set=_limits(quota.allowed)))
+
+    return await once(caller, change)
 
 
 @router.delete(
     "/os-quota-sets/{project_id}",
     status_code=202,
     response_class=Response,
-    responses=success("Back at the default.", status=202) | refusals(403),
+    responses=success("Back at the default.", status=202, headers=ONCE) | changes(403),
 )
 async def compute_reset_quota_set(
-    project_id: ProjectId, caller: AdminDep, database: DatabaseDep
+    project_id: ProjectId, caller: AdminDep, once: OnceDep
 ) -> Response:
     """Let a project hold as many floating IPs as the service's default says."""
-    async with transaction(database) as tx:
+
+    async def change(tx: Tx) -> Response:
         await quotas.reset(tx, project_id)
-    return accepted()
+        return accepted()
+
+    return await once(caller, change)

@@ -13,10 +13,10 @@ from pydantic import BaseModel
 from pydantic_core import to_json
 
 from app.auth import MemberDep, ReaderDep
-from app.database import Connection, LedgerDatabase, connection, transaction
+from app.database import Connection, LedgerDatabase, Tx, connection
 from app.faces import links, registering
 from app.faces.compute import server_filters
-from app.faces.compute.described import refusals
+from app.faces.compute.described import changes, refusals
 from app.faces.compute.http import PAGE, SERVER, ServerId, whole_list
 from app.faces.compute.server_filters import Wanted
 from app.faces.compute.server_requests import CreateServerBody
@@ -29,8 +29,9 @@ from app.faces.compute.server_shapes import (
     details_of,
     name_of,
 )
-from app.faces.described import success
-from app.faces.http import MAX_ID, DatabaseDep, SettingsDep
+from app.faces.described import ONCE, success
+from app.faces.http import MAX_ID, DatabaseDep, SettingsDep, answer
+from app.faces.once import OnceDep
 from app.ledger import by_uuid, instances, servers
 from app.ledger.instances import Instance
 from app.wire.compute import PREFIX
@@ -127,15 +128,17 @@ def _next_page(request: Request, marker: str) -> links.Link:
     status_code=202,
     response_model=OneServerCreated,
     responses=success(
-        "The server, which has a fixed IP and is ACTIVE.", status=202, headers=LOCATION
+        "The server, which has a fixed IP and is ACTIVE.",
+        status=202,
+        headers=LOCATION | ONCE,
     )
-    | refusals(403, 404, 409, 413, 415),
+    | changes(403, 404, 413, 415),
 )
 async def compute_create_server(
     request: Request,
     body: CreateServerBody,
     caller: MemberDep,
-    database: DatabaseDep,
+    once: OnceDep,
     settings: SettingsDep,
 ) -> Response:
     """Register a server, which gets one address of the fixed range.
@@ -145,17 +148,19 @@ async def compute_create_server(
     """
     asked = body.server
     fixed_ips = asked.fixed_ips(caller)
-    async with transaction(database) as tx:
+
+    async def change(tx: Tx) -> Response:
         server = await registering.register(tx, caller, asked.name, fixed_ips, settings)
         uuid = await instances.describe(tx, caller, server.id, asked.asked())
-    created = ServerCreated(
-        id=uuid,
-        links=links.compute(request).to("servers", uuid),
-        adminPass=asked.password or token_urlsafe(9),
-    )
-    content = to_json(OneServerCreated(server=created))
-    location = {"Location": created.links[0].href}
-    return Response(content, 202, location, "application/json")
+        created = ServerCreated(
+            id=uuid,
+            links=links.compute(request).to("servers", uuid),
+            adminPass=asked.password or token_urlsafe(9),
+        )
+        location = {"Location": created.links[0].href}
+        return answer(OneServerCreated(server=created), 202, location)
+
+    return await once(caller, change)
 
 
 @router.get(
@@ -178,16 +183,19 @@ async def compute_show_server(
     "/servers/{id}",
     status_code=204,
     response_class=Response,
-    responses=success("Removed.", status=204) | refusals(404),
+    responses=success("Removed.", status=204, headers=ONCE) | changes(404),
 )
 async def compute_delete_server(
-    id: ServerId, caller: MemberDep, database: DatabaseDep
+    id: ServerId, caller: MemberDep, once: OnceDep
 ) -> Response:
     """Remove a server; the project keeps its floating IPs, disassociated.
 
     One that the server got by itself, where the service gives them, is released.
     """
-    async with transaction(database) as tx:
+
+    async def change(tx: Tx) -> Response:
         server_id = await by_uuid.server_id(tx, caller.project_id, id)
         await servers.remove(tx, caller, server_id)
-    return Response(status_code=204)
+        return Response(status_code=204)
+
+    return await once(caller, change)

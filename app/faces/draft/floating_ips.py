@@ -1,152 +1,40 @@
 """Floating IPs of the draft: allocate, list, show, associate, disassociate, release."""
 
-from typing import Annotated, Self
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from app.auth import MemberDep, ReaderDep
-from app.database import connection, transaction
+from app.database import Tx, connection
 from app.errors import FloatingIPNotFound
 from app.faces import next_steps
-from app.faces.described import ETAG, NEXT_PAGE, refusals, success
+from app.faces.conditions import IfMatchDep
+from app.faces.described import ETAG, NEXT_PAGE, ONCE, refusals, success
+from app.faces.draft.floating_ip_shapes import (
+    AllocateBody,
+    AssociateBody,
+    ManyFloatingIPs,
+    OneFloatingIP,
+    details,
+    shape,
+)
 from app.faces.http import (
     PAGE_LIMIT,
     DatabaseDep,
-    Envelopes,
-    IPAddress,
-    IPText,
     Limit,
     Marker,
     NoBodyDep,
     SettingsDep,
     accepted,
     answer,
+    etag,
     next_page,
     path_id,
 )
+from app.faces.once import OnceDep
 from app.ledger import allocation, association, floating_ips
-from app.settings import POOL_NAME
 
 router = APIRouter(tags=["floating-ips"])
-
-
-class FloatingIP(BaseModel):
-    """A public address while a project holds it."""
-
-    model_config = ConfigDict(json_schema_extra={"xml": {"name": "floating_ip"}})
-
-    id: Annotated[int, Field(description="Never used again.", examples=[1])]
-    ip: Annotated[
-        IPText, Field(description="The public address.", examples=["10.0.0.3"])
-    ]
-    fixed_ip: Annotated[
-        IPText | None,
-        Field(description="The fixed IP it stands for.", examples=["11.0.0.1"]),
-    ]
-    instance_id: Annotated[
-        int | None, Field(description="The server of the fixed IP.", examples=[12])
-    ]
-
-
-class OneFloatingIP(BaseModel):
-    """One floating IP."""
-
-    floating_ip: Annotated[FloatingIP, Field(description="The floating IP.")]
-
-
-class ManyFloatingIPs(BaseModel):
-    """A page of the project's floating IPs, by id."""
-
-    floating_ips: Annotated[
-        list[FloatingIP],
-        Field(
-            description="The floating IPs of the page.",
-            json_schema_extra={"xml": {"name": "floating_ips", "wrapped": True}},
-        ),
-    ]
-
-
-PoolName = Annotated[
-    str | None,
-    Field(
-        pattern=POOL_NAME,
-        description="The pool to allocate from.",
-        examples=["public"],
-    ),
-]
-
-
-class AllocateAddress(BaseModel):
-    """What the floating IP is to be, in one object."""
-
-    model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"xml": {"name": "allocate_address"}}
-    )
-
-    pool: PoolName = None
-    fixed_ip: Annotated[
-        IPAddress | None,
-        Field(description="The fixed IP to associate at once.", examples=["10.0.0.3"]),
-    ] = None
-
-
-class AllocateBody(BaseModel):
-    """Nothing, the name of a pool, or an `allocate_address` object."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    pool: PoolName = None
-    allocate_address: Annotated[
-        AllocateAddress | None,
-        Field(description="What the floating IP is to be; not beside `pool`."),
-    ] = None
-
-    @model_validator(mode="after")
-    def _one_of_them(self) -> Self:
-        if self.pool is not None and self.allocate_address is not None:
-            raise ValueError("send pool or allocate_address, not both")
-        return self
-
-    def meant(self) -> AllocateAddress:
-        """Return what is asked for, whichever way it was said."""
-        return self.allocate_address or AllocateAddress(pool=self.pool)
-
-
-class AssociateAddress(BaseModel):
-    """The fixed IP that the floating IP is to stand for."""
-
-    model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"xml": {"name": "associate_address"}}
-    )
-
-    fixed_ip: Annotated[
-        IPAddress,
-        IPText,
-        Field(
-            description="A fixed IP of a server of the project.", examples=["10.0.0.3"]
-        ),
-    ]
-
-
-class AssociateBody(BaseModel):
-    """The draft's associate request."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    associate_address: Annotated[
-        AssociateAddress, Field(description="Where the floating IP is to lead.")
-    ]
-
-
-REQUESTS: Envelopes = (
-    AllocateBody,
-    AssociateBody,
-)
-ANSWERS: Envelopes = (
-    OneFloatingIP,
-    ManyFloatingIPs,
-)
 
 FloatingIPId = Annotated[
     int,
@@ -155,33 +43,19 @@ FloatingIPId = Annotated[
 ]
 
 
-def _shape(floating_ip: floating_ips.FloatingIP) -> FloatingIP:
-    return FloatingIP(
-        id=floating_ip.id,
-        ip=floating_ip.ip,
-        fixed_ip=floating_ip.fixed_ip,
-        instance_id=floating_ip.server_id,
-    )
-
-
-def _details(floating_ip: floating_ips.FloatingIP) -> Response:
-    etag = {"ETag": f'"{floating_ip.revision}"'}
-    return answer(OneFloatingIP(floating_ip=_shape(floating_ip)), headers=etag)
-
-
 @router.post(
     "/os-floating-ips",
     response_model=OneFloatingIP,
     responses=success(
         "The floating IP that the project now holds.",
         next_steps.ALLOCATED,
-        headers=ETAG,
+        headers=ETAG | ONCE,
     )
-    | refusals(400, 403, 404, 409, 413, 415),
+    | refusals(400, 403, 404, 409, 413, 415, 422),
 )
 async def allocate_floating_ip(
     caller: MemberDep,
-    database: DatabaseDep,
+    once: OnceDep,
     settings: SettingsDep,
     body: AllocateBody | None = None,
 ) -> Response:
@@ -192,14 +66,17 @@ async def allocate_floating_ip(
     """
     meant = (body or AllocateBody()).meant()
     pool = meant.pool or settings.default_pool
-    async with transaction(database) as tx:
+
+    async def change(tx: Tx) -> Response:
         floating_ip = await allocation.allocate(
             tx, caller, pool, settings.default_quota
         )
         if meant.fixed_ip is not None:
             await association.associate(tx, caller, floating_ip.id, meant.fixed_ip)
             floating_ip = await floating_ips.show(tx, caller.project_id, floating_ip.id)
-    return _details(floating_ip)
+        return details(floating_ip)
+
+    return await once(caller, change)
 
 
 @router.get(
@@ -227,7 +104,7 @@ async def list_floating_ips(
         found = await floating_ips.page(lent, caller.project_id, marker, limit + 1)
     page = found[:limit]
     links = next_page(request, found, limit, page[-1].id if page else None)
-    shapes = [_shape(floating_ip) for floating_ip in page]
+    shapes = [shape(floating_ip) for floating_ip in page]
     return answer(ManyFloatingIPs(floating_ips=shapes), headers=links)
 
 
@@ -243,56 +120,83 @@ async def show_floating_ip(
     """Show a floating IP; its `ETag` is its revision."""
     async with connection(database) as lent:
         floating_ip = await floating_ips.show(lent, caller.project_id, id)
-    return _details(floating_ip)
+    return details(floating_ip)
 
 
 @router.delete(
     "/os-floating-ips/{id}",
     status_code=202,
     response_class=Response,
-    responses=success("Released.", next_steps.RELEASED, status=202)
-    | refusals(400, 404, 413, 415),
+    responses=success("Released.", next_steps.RELEASED, status=202, headers=ONCE)
+    | refusals(400, 404, 409, 412, 413, 415, 422),
 )
 async def release_floating_ip(
-    id: FloatingIPId, caller: MemberDep, _: NoBodyDep, database: DatabaseDep
+    id: FloatingIPId,
+    caller: MemberDep,
+    _: NoBodyDep,
+    if_match: IfMatchDep,
+    once: OnceDep,
 ) -> Response:
     """Release a floating IP from the project; an associated one is disassociated."""
-    async with transaction(database) as tx:
-        await allocation.release(tx, caller, id)
-    return accepted()
+
+    async def change(tx: Tx) -> Response:
+        await allocation.release(tx, caller, id, if_match=if_match)
+        return accepted()
+
+    return await once(caller, change)
 
 
 @router.post(
     "/os-floating-ips/{id}/addFloatingIp",
     status_code=202,
     response_class=Response,
-    responses=success("Associated.", next_steps.ASSOCIATED, status=202)
-    | refusals(400, 404, 409, 413, 415),
+    responses=success(
+        "Associated.", next_steps.ASSOCIATED, status=202, headers=ETAG | ONCE
+    )
+    | refusals(400, 404, 409, 412, 413, 415, 422),
 )
 async def associate_floating_ip(
-    id: FloatingIPId, body: AssociateBody, caller: MemberDep, database: DatabaseDep
+    id: FloatingIPId,
+    body: AssociateBody,
+    caller: MemberDep,
+    if_match: IfMatchDep,
+    once: OnceDep,
 ) -> Response:
     """Associate a floating IP with a fixed IP of a server of the project.
 
     Moves it at once if it is associated already; the same fixed IP is nothing to do.
     """
     fixed_ip = body.associate_address.fixed_ip
-    async with transaction(database) as tx:
-        await association.associate(tx, caller, id, fixed_ip)
-    return accepted()
+
+    async def change(tx: Tx) -> Response:
+        revision = await association.associate(
+            tx, caller, id, fixed_ip, if_match=if_match
+        )
+        return accepted(etag(revision))
+
+    return await once(caller, change)
 
 
 @router.post(
     "/os-floating-ips/{id}/removeFloatingIp",
     status_code=202,
     response_class=Response,
-    responses=success("Disassociated.", next_steps.DISASSOCIATED, status=202)
-    | refusals(400, 404, 413, 415),
+    responses=success(
+        "Disassociated.", next_steps.DISASSOCIATED, status=202, headers=ETAG | ONCE
+    )
+    | refusals(400, 404, 409, 412, 413, 415, 422),
 )
 async def disassociate_floating_ip(
-    id: FloatingIPId, caller: MemberDep, _: NoBodyDep, database: DatabaseDep
+    id: FloatingIPId,
+    caller: MemberDep,
+    _: NoBodyDep,
+    if_match: IfMatchDep,
+    once: OnceDep,
 ) -> Response:
     """Disassociate a floating IP; the project keeps it."""
-    async with transaction(database) as tx:
-        await association.disassociate(tx, caller, id)
-    return accepted()
+
+    async def change(tx: Tx) -> Response:
+        revision = await association.disassociate(tx, caller, id, if_match=if_match)
+        return accepted(etag(revision))
+
+    return await once(caller, change)

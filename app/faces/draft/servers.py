@@ -8,10 +8,10 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from app.auth import PROJECT_ID, PROJECT_ID_SCHEMA, Caller, MemberDep, ReaderDep, Role
-from app.database import connection, transaction
+from app.database import Tx, connection
 from app.errors import MemberForbidden, ServerNotFound
 from app.faces import next_steps, registering
-from app.faces.described import NEXT_PAGE, refusals, success
+from app.faces.described import NEXT_PAGE, ONCE, refusals, success
 from app.faces.http import (
     IP_SCHEMA,
     PAGE_LIMIT,
@@ -29,6 +29,7 @@ from app.faces.http import (
     next_page,
     path_id,
 )
+from app.faces.once import OnceDep
 from app.ledger import registration, servers
 
 router = APIRouter(tags=["servers"])
@@ -203,13 +204,15 @@ def _refuse_what_is_the_admins(caller: Caller, server: RegisterServer) -> None:
 @router.post(
     "/servers",
     response_model=OneServer,
-    responses=success("The server, with its fixed IPs.", next_steps.SERVER_REGISTERED)
-    | refusals(400, 403, 404, 409, 413, 415),
+    responses=success(
+        "The server, with its fixed IPs.", next_steps.SERVER_REGISTERED, headers=ONCE
+    )
+    | refusals(400, 403, 404, 409, 413, 415, 422),
 )
 async def register_server(
     body: RegisterBody,
     caller: MemberDep,
-    database: DatabaseDep,
+    once: OnceDep,
     settings: SettingsDep,
 ) -> Response:
     """Register a server, so that floating IPs can be associated with its fixed IPs.
@@ -220,11 +223,14 @@ async def register_server(
     asked = body.server
     _refuse_what_is_the_admins(caller, asked)
     owner = replace(caller, project_id=asked.project_id or caller.project_id)
-    async with transaction(database) as tx:
+
+    async def change(tx: Tx) -> Response:
         server = await registering.register(
             tx, owner, asked.name, asked.fixed_ips or (), settings
         )
-    return answer(OneServer(server=_shape(server)))
+        return answer(OneServer(server=_shape(server)))
+
+    return await once(caller, change)
 
 
 @router.get(
@@ -273,16 +279,19 @@ async def show_server(
     "/servers/{id}",
     status_code=202,
     response_class=Response,
-    responses=success("Removed.", next_steps.SERVER_REMOVED, status=202)
-    | refusals(400, 404, 413, 415),
+    responses=success("Removed.", next_steps.SERVER_REMOVED, status=202, headers=ONCE)
+    | refusals(400, 404, 409, 413, 415, 422),
 )
 async def remove_server(
-    id: ServerId, caller: MemberDep, _: NoBodyDep, database: DatabaseDep
+    id: ServerId, caller: MemberDep, _: NoBodyDep, once: OnceDep
 ) -> Response:
     """Remove a server; the project keeps its floating IPs, disassociated.
 
     One that the server got by itself, where the service gives them, is released.
     """
-    async with transaction(database) as tx:
+
+    async def change(tx: Tx) -> Response:
         await servers.remove(tx, caller, id)
-    return accepted()
+        return accepted()
+
+    return await once(caller, change)

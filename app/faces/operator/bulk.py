@@ -16,10 +16,10 @@ from pydantic import (
 )
 
 from app.auth import AdminDep
-from app.database import connection, transaction
+from app.database import Tx, connection
 from app.errors import UnknownMarker
 from app.faces import next_steps
-from app.faces.described import NEXT_PAGE, refusals, success
+from app.faces.described import NEXT_PAGE, ONCE, refusals, success
 from app.faces.http import (
     PAGE_LIMIT,
     DatabaseDep,
@@ -31,6 +31,7 @@ from app.faces.http import (
     answer,
     next_page,
 )
+from app.faces.once import OnceDep
 from app.ledger import pools
 from app.ledger.addresses import Address, AddressRange, parse_address, parse_range
 from app.settings import POOL_NAME, is_pool_name
@@ -243,33 +244,43 @@ async def list_floating_ips_bulk(
 @router.post(
     "/os-floating-ips-bulk",
     response_model=OneBulkCreated,
-    responses=success("The addresses added.", next_steps.ADDRESSES_CHANGED)
-    | refusals(400, 403, 409, 413, 415),
+    responses=success(
+        "The addresses added.", next_steps.ADDRESSES_CHANGED, headers=ONCE
+    )
+    | refusals(400, 403, 409, 413, 415, 422),
 )
 async def create_floating_ips_bulk(
-    body: BulkCreateBody, caller: AdminDep, database: DatabaseDep, settings: SettingsDep
+    body: BulkCreateBody, caller: AdminDep, once: OnceDep, settings: SettingsDep
 ) -> Response:
     """Add addresses to a pool: all of them, or none."""
     asked = body.floating_ips_bulk_create
     addresses = asked.ip_range
     pool = asked.pool or settings.default_pool
-    async with transaction(database) as tx:
-        await pools.add(tx, pool, addresses, asked.interface)
     created = BulkCreated(ip_range=addresses.text, pool=pool, interface=asked.interface)
-    return answer(OneBulkCreated(floating_ips_bulk_create=created))
+
+    async def change(tx: Tx) -> Response:
+        await pools.add(tx, pool, addresses, asked.interface)
+        return answer(OneBulkCreated(floating_ips_bulk_create=created))
+
+    return await once(caller, change)
 
 
 @router.put(
     "/os-floating-ips-bulk/delete",
     response_model=BulkDeleted,
-    responses=success("The addresses taken out.", next_steps.ADDRESSES_CHANGED)
-    | refusals(400, 403, 409, 413, 415),
+    responses=success(
+        "The addresses taken out.", next_steps.ADDRESSES_CHANGED, headers=ONCE
+    )
+    | refusals(400, 403, 409, 413, 415, 422),
 )
 async def delete_floating_ips_bulk(
-    body: BulkDeleteBody, caller: AdminDep, database: DatabaseDep
+    body: BulkDeleteBody, caller: AdminDep, once: OnceDep
 ) -> Response:
     """Take addresses out of their pools: all of the range, or none if one is held."""
     addresses = body.ip_range
-    async with transaction(database) as tx:
+
+    async def change(tx: Tx) -> Response:
         await pools.take_out(tx, addresses)
-    return answer(BulkDeleted(floating_ips_bulk_delete=addresses.text))
+        return answer(BulkDeleted(floating_ips_bulk_delete=addresses.text))
+
+    return await once(caller, change)

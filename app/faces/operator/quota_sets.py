@@ -16,11 +16,12 @@ from app.auth import (
     ReaderDep,
     Role,
 )
-from app.database import connection, transaction
+from app.database import Tx, connection
 from app.errors import InvalidValue, OtherProject
 from app.faces import next_steps
-from app.faces.described import refusals, success
+from app.faces.described import ONCE, refusals, success
 from app.faces.http import DatabaseDep, Envelopes, SettingsDep, Text, answer
+from app.faces.once import OnceDep
 from app.ledger import quotas
 
 router = APIRouter(tags=["quotas"])
@@ -125,20 +126,23 @@ async def show_quota_set(
 @router.put(
     "/os-quota-sets/{project_id}",
     response_model=OneQuotaSet,
-    responses=success("The quota from now on.", next_steps.QUOTA_UPDATED)
-    | refusals(400, 403, 413, 415),
+    responses=success("The quota from now on.", next_steps.QUOTA_UPDATED, headers=ONCE)
+    | refusals(400, 403, 409, 413, 415, 422),
 )
 async def update_quota_set(
     project_id: ProjectId,
     body: QuotaSetBody,
     caller: AdminDep,
-    database: DatabaseDep,
+    once: OnceDep,
 ) -> Response:
     """Set how many floating IPs a project may hold; what it holds is never taken."""
     allowed = body.quota_set.floating_ips
-    async with transaction(database) as tx:
+
+    async def change(tx: Tx) -> Response:
         await quotas.allow(tx, project_id, allowed)
-    return _quota_set(project_id, allowed)
+        return _quota_set(project_id, allowed)
+
+    return await once(caller, change)
 
 
 def _quota_set(project_id: str, allowed: int) -> Response:

@@ -1,0 +1,130 @@
+"""The one transaction of a change, which an Idempotency-Key makes safe to send again.
+
+Every route that changes something hands its work to `OnceDep`; no other has a
+transaction to give.
+"""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Annotated, TypeAlias
+
+from fastapi import Depends, Header, Request, Response
+from pydantic import WithJsonSchema
+
+from app.auth import MOUNTED_PROJECT, Caller
+from app.database import LedgerDatabase, Tx, transaction
+from app.errors import InvalidValue
+from app.faces.http import DatabaseDep
+from app.ledger import idempotency
+
+Change: TypeAlias = Callable[[Tx], Awaitable[Response]]
+"""Work in the transaction it is given; it may be done again if that is rolled back."""
+
+HEADER = "Idempotency-Key"
+KEY_RULE = "must be one line of 1 to 255 visible ASCII characters"
+REPLAYED = {"Idempotency-Replayed": "true"}
+
+KeyHeader = Annotated[
+    str | None,
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": "^[!-~]{1,255}$",
+            "examples": ["7d9f1c2e-5b0a-4c55-9d2f-0e6b8a1c3d4f"],
+        }
+    ),
+    Header(
+        alias=HEADER,
+        description="A name for this request, new for each: sent again with it, the "
+        "request has no second effect and gets the same answer.",
+    ),
+]
+"""The header as OpenAPI shows it; `_key` reads it, and sees a second line as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """The change of one request: made, or found to have been made before."""
+
+    request: Request
+    database: LedgerDatabase
+
+    async def __call__(self, caller: Caller, change: Change) -> Response:
+        """Return the answer of the change once it is committed, or the one kept for it.
+
+        Raises InvalidValue, RequestInFlight, KeyReused, and what the change raises;
+        nothing is kept then, so that the request may be tried again.
+        """
+        text = _key(self.request)
+        if text is None:
+            async with transaction(self.database) as tx:
+                return await change(tx)
+        key = idempotency.Key(
+            caller.project_id,
+            self.request.scope["route"].name,
+            text,
+            await _fingerprint(self.request),
+        )
+        async with transaction(self.database) as tx:
+            kept = await idempotency.claim(tx, key)
+            if kept is not None:
+                return Response(kept.body, kept.status, kept.headers | REPLAYED)
+            response = await change(tx)
+            await idempotency.store(tx, key, _answer(response))
+        return response
+
+
+async def once(
+    request: Request, database: DatabaseDep, _documented: KeyHeader = None
+) -> Once:
+    """Provide what makes the change of the request."""
+    return Once(request, database)
+
+
+OnceDep = Annotated[Once, Depends(once)]
+
+
+def _key(request: Request) -> str | None:
+    lines = request.headers.getlist(HEADER)
+    if not lines:
+        return None
+    text = ", ".join(lines)
+    is_visible = all("!" <= character <= "~" for character in text)
+    if len(lines) > 1 or not is_visible or not 1 <= len(text) <= 255:
+        raise InvalidValue(HEADER, KEY_RULE, text)
+    return text
+
+
+async def _fingerprint(request: Request) -> bytes:
+    path = {k: v for k, v in request.path_params.items() if k != MOUNTED_PROJECT}
+    query = sorted(request.query_params.multi_items())
+    return fingerprint(path, query, await request.body())
+
+
+def fingerprint(
+    path: Mapping[str, str], query: list[tuple[str, str]], body: bytes
+) -> bytes:
+    """Digest what a request says: equal for two that say the same in other bytes.
+
+    The body is JSON, into which negotiation has turned any XML.
+    """
+    said = {"path": path, "query": query, "body": _meant(body)}
+    return sha256(json.dumps(said, sort_keys=True).encode()).digest()
+
+
+def _meant(body: bytes) -> str | None:
+    """Write the body anew in one way; nothing, `{}` and `null` are no body."""
+    try:
+        document = json.loads(body) if body else None
+        return json.dumps(document, sort_keys=True) if document != {} else "null"
+    except (ValueError, RecursionError):
+        # A face may take no notice of a body, whatever it is.
+        return repr(body)
+
+
+def _answer(response: Response) -> idempotency.Answer:
+    return idempotency.Answer(
+        response.status_code, dict(response.headers), bytes(response.body)
+    )
