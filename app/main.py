@@ -30,7 +30,7 @@ def create_api(settings: Settings, database: LedgerDatabase) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with database:
+        async with database, auth.closing(api.state.authenticate):
             yield
 
     api = FastAPI(
@@ -45,7 +45,7 @@ def create_api(settings: Settings, database: LedgerDatabase) -> FastAPI:
     )
     api.state.database = database
     api.state.settings = settings
-    api.state.authenticate = auth.noauth
+    api.state.authenticate = auth.authenticator(settings)
     refusals.install(api)
     for face in (draft.router, operator.router):
         api.include_router(face)

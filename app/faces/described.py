@@ -42,6 +42,13 @@ NEXT_PAGE = {
     }
 }
 HEADERS: dict[int, dict[str, Any]] = {
+    401: {
+        "WWW-Authenticate": {
+            "description": "Where tokens come from, if they come from Keystone.",
+            "schema": {"type": "string"},
+            "example": 'Keystone uri="https://keystone.example.net/v3"',
+        }
+    },
     415: {
         "Accept": {
             "description": "The media types that a body may have, if its own was why.",
