@@ -1,10 +1,8 @@
 """Whether Keystone is asked at all: one that is away costs nobody a wait."""
 
-import time
-from collections.abc import Callable
-
 import structlog
 
+from app.auth.identity import Clock
 from app.errors import Unavailable
 
 FAILURES = 3
@@ -26,7 +24,7 @@ class KeystoneUnavailable(Unavailable):
 class Circuit:
     """Closed while Keystone answers; once open, one asks each second for all."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._failures = 0
         self._next_try = 0.0

@@ -31,6 +31,9 @@ class Identity:
     role: Role
 
 
+Clock = Callable[[], float]
+"""Seconds since some moment."""
+
 Authenticator = Callable[[Headers], Awaitable[Identity]]
 """Reads the identity out of a request's headers.
 

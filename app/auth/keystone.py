@@ -1,6 +1,8 @@
 """Asks Keystone who is behind a token, and believes nothing else in a request."""
 
 import re
+import time
+from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
 
@@ -8,7 +10,7 @@ from starlette.datastructures import Headers
 
 from app.auth.circuit import KeystoneUnavailable
 from app.auth.flights import Flights
-from app.auth.identity import Identity, Role
+from app.auth.identity import Clock, Identity, Role
 from app.auth.keystone_api import KeystoneAPI, Token
 from app.auth.verdicts import Refusal, Verdict, Verdicts
 from app.errors import Forbidden, Unauthorized
@@ -62,14 +64,15 @@ class NoRole(Forbidden):
 class KeystoneAuthenticator:
     """Reads the identity out of X-Auth-Token, as Keystone tells it."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._keystone = KeystoneAPI(settings)
+    def __init__(self, settings: Settings, clock: Clock = time.monotonic) -> None:
+        self._keystone = KeystoneAPI(settings, clock)
         self._challenge = {
             "WWW-Authenticate": f'Keystone uri="{settings.keystone_url}"'
         }
         self._seconds = settings.keystone_cache_seconds
-        self._accepted = Verdicts(ACCEPTED_KEPT)
-        self._refused = Verdicts(REFUSED_KEPT)
+        self._clock = clock
+        self._accepted = Verdicts(ACCEPTED_KEPT, clock)
+        self._refused = Verdicts(REFUSED_KEPT, clock)
         self._flights: Flights[bytes, Verdict] = Flights()
 
     async def aclose(self) -> None:
@@ -106,7 +109,7 @@ class KeystoneAuthenticator:
 
     async def _ask(self, key: bytes, token: str) -> Verdict:
         """Ask Keystone; what it says holds from when it was asked."""
-        since = self._accepted.now()
+        since = self._clock()
         shown = await self._keystone.show(token)
         verdict = Refusal.INVALID if shown is None else _judge(shown)
         if shown is not None and isinstance(verdict, Identity):
@@ -120,6 +123,8 @@ class KeystoneAuthenticator:
 
 def _judge(token: Token) -> Verdict:
     """Find project and role; implied roles are among those that Keystone names."""
+    if token.expires_at <= datetime.now(UTC):
+        return Refusal.INVALID
     if token.project is None:
         return Refusal.UNSCOPED
     names = {role.name.lower() for role in token.roles}

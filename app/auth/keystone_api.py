@@ -6,7 +6,6 @@ Source: OpenStack Identity API v3, "Validate and show information for token" and
 
 import asyncio
 import ssl
-import time
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -16,7 +15,7 @@ from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
 from app.auth.circuit import Circuit, KeystoneUnavailable
 from app.auth.flights import Flights
-from app.auth.identity import PROJECT_ID_SCHEMA
+from app.auth.identity import PROJECT_ID_SCHEMA, Clock
 from app.settings import Settings
 
 CONNECTIONS = 16
@@ -82,7 +81,8 @@ class KeystoneAPI:
     Can be made before there is an event loop. Names no token in what it logs.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._clock = clock
         self._timeout = settings.keystone_timeout / 1000
         self._http = httpx.AsyncClient(
             base_url=settings.keystone_url or "",
@@ -95,7 +95,7 @@ class KeystoneAPI:
         )
         self._credentials = _credentials(settings)
         self._slots = asyncio.Semaphore(CONNECTIONS)
-        self._circuit = Circuit()
+        self._circuit = Circuit(clock)
         self._own: _Own | None = None
         self._logins: Flights[None, _Own] = Flights()
 
@@ -124,7 +124,7 @@ class KeystoneAPI:
 
     async def _own_token(self, refused: _Own | None = None) -> _Own:
         """Return the service's token: a new one if it was refused, or will expire."""
-        own, now = self._own, time.monotonic()
+        own, now = self._own, self._clock()
         if own is not None and own is refused and now < own.since + RENEWED_APART:
             raise KeystoneUnavailable
         if own is not None and own is not refused and now < own.renewed_at:
@@ -132,7 +132,7 @@ class KeystoneAPI:
         return await self._logins.join(None, self._log_in)
 
     async def _log_in(self) -> _Own:
-        since = time.monotonic()
+        since = self._clock()
         request = self._http.build_request("POST", PATH, json=self._credentials)
         answer = await self._send(request, expected=(201,))
         token = _token(answer)

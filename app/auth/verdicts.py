@@ -2,14 +2,11 @@
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from math import inf
 
-from app.auth.identity import Identity
-
-Clock = Callable[[], float]
+from app.auth.identity import Clock, Identity
 
 
 class Refusal(Enum):
@@ -48,14 +45,10 @@ class Verdicts:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def now(self) -> float:
-        """Return the moment from which something is known."""
-        return self._clock()
-
     def keep(
         self, key: bytes, verdict: Verdict, until: float, expires_at: float = inf
     ) -> None:
-        """Keep a verdict until a moment of `now`, and not past the token's expiry."""
+        """Keep a verdict for so long, and not past the expiry of the token."""
         self._entries[key] = _Entry(verdict, until, expires_at)
         self._entries.move_to_end(key)
         while len(self._entries) > self._size:
