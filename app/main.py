@@ -40,7 +40,7 @@ def create_api(settings: Settings, database: LedgerDatabase) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with database:
+        async with database, auth.closing(api.state.authenticate):
             yield
 
     api = FastAPI(
@@ -55,7 +55,7 @@ def create_api(settings: Settings, database: LedgerDatabase) -> FastAPI:
     )
     api.state.database = database
     api.state.settings = settings
-    api.state.authenticate = auth.noauth
+    api.state.authenticate = auth.authenticator(settings)
     refusals.install(api)
     # In front of the draft's, whose routes it then need not pass.
     api.include_router(compute.router)

@@ -62,6 +62,13 @@ NEXT_PAGE = {
     }
 }
 HEADERS: dict[int, dict[str, Any]] = {
+    401: {
+        "WWW-Authenticate": {
+            "description": "Where tokens come from, if they come from Keystone.",
+            "schema": {"type": "string"},
+            "example": 'Keystone uri="https://keystone.example.net/v3"',
+        }
+    },
     409: {
         "Retry-After": {
             "description": "Seconds to wait, if the first request with the same "

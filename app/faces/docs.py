@@ -39,8 +39,9 @@ TOKEN = {
     "type": "apiKey",
     "in": "header",
     "name": "X-Auth-Token",
-    "description": "Without Keystone it is `user:project`, and believed: `joe:demo` is "
-    "a member of the project `demo`, `admin:demo` an admin, `reader:demo` may look.",
+    "description": "With Keystone, a token of it that is scoped to a project. Without "
+    "it is `user:project`, and believed: `joe:demo` is a member of the project `demo`, "
+    "`admin:demo` an admin, `reader:demo` may look.",
 }
 
 
