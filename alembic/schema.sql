@@ -1,3 +1,27 @@
+CREATE FUNCTION public.count_change_of_state() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO pool_counts (pool_id, free, held, resting, reserved)
+    VALUES (NEW.pool_id,
+            CAST(NEW.state = 'free' AS int) - CAST(OLD.state = 'free' AS int),
+            CAST(NEW.state = 'held' AS int) - CAST(OLD.state = 'held' AS int),
+            CAST(NEW.state = 'resting' AS int) - CAST(OLD.state = 'resting' AS int),
+            CAST(NEW.state = 'reserved' AS int) - CAST(OLD.state = 'reserved' AS int));
+    RETURN NULL;
+END
+$$;
+
+CREATE FUNCTION public.refuse_to_end_quarantine() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE integrity_constraint_violation
+        USING MESSAGE = 'the address rests for its former project',
+              CONSTRAINT = TG_NAME;
+END
+$$;
+
 CREATE FUNCTION public.refuse_to_rewrite_history() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -21,6 +45,12 @@ CREATE TABLE public.addresses (
     fixed_ip inet,
     auto_associated boolean DEFAULT false NOT NULL,
     revision bigint,
+    rests_for text COLLATE pg_catalog."C",
+    rests_until timestamp with time zone,
+    reserved_reason text,
+    reserved_until timestamp with time zone,
+    description text,
+    protected boolean DEFAULT false NOT NULL,
     CONSTRAINT address_is_free_held_resting_or_reserved CHECK ((state = ANY (ARRAY['free'::text, 'held'::text, 'resting'::text, 'reserved'::text]))),
     CONSTRAINT address_is_one_address CHECK ((masklen(address) =
 CASE family(address)
@@ -31,8 +61,15 @@ END)),
     CONSTRAINT held_address_is_a_floating_ip CHECK (
 CASE state
     WHEN 'held'::text THEN (num_nulls(floating_ip_id, floating_ip_uuid, project_id, revision) = 0)
-    ELSE (num_nonnulls(floating_ip_id, floating_ip_uuid, project_id, revision, fixed_ip) = 0)
-END)
+    ELSE ((num_nonnulls(floating_ip_id, floating_ip_uuid, project_id, revision, fixed_ip, description) = 0) AND (NOT protected))
+END),
+    CONSTRAINT reserved_address_has_a_reason CHECK ((((state = 'reserved'::text) = (reserved_reason IS NOT NULL)) AND ((state = 'reserved'::text) OR (reserved_until IS NULL)))),
+    CONSTRAINT resting_address_has_a_former_project CHECK ((((rests_for IS NULL) = (rests_until IS NULL)) AND
+CASE state
+    WHEN 'resting'::text THEN (rests_until IS NOT NULL)
+    WHEN 'reserved'::text THEN true
+    ELSE (rests_until IS NULL)
+END))
 );
 
 CREATE TABLE public.alembic_version (
@@ -57,6 +94,21 @@ CREATE SEQUENCE public.floating_ip_ids
     NO MINVALUE
     NO MAXVALUE
     CACHE 1;
+
+CREATE TABLE public.floating_ip_tags (
+    project_id text NOT NULL COLLATE pg_catalog."C",
+    tag text NOT NULL COLLATE pg_catalog."C",
+    floating_ip_id bigint NOT NULL,
+    CONSTRAINT tag_is_short CHECK (((length(tag) >= 1) AND (length(tag) <= 255)))
+);
+
+CREATE TABLE public.former_addresses (
+    address inet NOT NULL,
+    changed_at timestamp with time zone NOT NULL,
+    rests_for text COLLATE pg_catalog."C",
+    rests_until timestamp with time zone,
+    CONSTRAINT former_address_rests_for_a_project CHECK (((rests_for IS NULL) = (rests_until IS NULL)))
+);
 
 CREATE TABLE public.history (
     id bigint NOT NULL,
@@ -94,12 +146,22 @@ CREATE TABLE public.idempotency_keys (
     CONSTRAINT stored_answer_is_a_success CHECK (((status >= 200) AND (status <= 299)))
 );
 
+CREATE TABLE public.pool_counts (
+    pool_id bigint NOT NULL,
+    free bigint DEFAULT 0 NOT NULL,
+    held bigint DEFAULT 0 NOT NULL,
+    resting bigint DEFAULT 0 NOT NULL,
+    reserved bigint DEFAULT 0 NOT NULL
+);
+
 CREATE TABLE public.pools (
     id bigint NOT NULL,
     name text NOT NULL COLLATE pg_catalog."C",
     created_at timestamp with time zone DEFAULT now() NOT NULL,
+    quarantine_seconds integer DEFAULT 3600 NOT NULL,
     uuid uuid DEFAULT gen_random_uuid() NOT NULL,
-    CONSTRAINT pool_name_is_a_word CHECK (((name ~ '^[A-Za-z0-9._-]{1,64}$'::text) AND (name <> 'null'::text)))
+    CONSTRAINT pool_name_is_a_word CHECK (((name ~ '^[A-Za-z0-9._-]{1,64}$'::text) AND (name <> 'null'::text))),
+    CONSTRAINT quarantine_is_no_longer_than_ten_years CHECK (((quarantine_seconds >= 0) AND (quarantine_seconds <= 315360000)))
 );
 
 ALTER TABLE public.pools ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
@@ -111,12 +173,20 @@ ALTER TABLE public.pools ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE public.quota_shares (
+    project_id text NOT NULL COLLATE pg_catalog."C",
+    number smallint NOT NULL,
+    room bigint NOT NULL,
+    CONSTRAINT only_the_first_share_owes CHECK (((room >= 0) OR (number = 0)))
+)
+WITH (fillfactor='50');
+
 CREATE TABLE public.quotas (
     project_id text NOT NULL COLLATE pg_catalog."C",
     allowed integer,
-    used integer DEFAULT 0 NOT NULL,
-    CONSTRAINT quota_is_a_number_or_no_limit CHECK ((allowed >= '-1'::integer)),
-    CONSTRAINT quota_used_is_not_negative CHECK ((used >= 0))
+    dealt integer DEFAULT 0 NOT NULL,
+    CONSTRAINT dealt_is_a_quota CHECK ((dealt >= '-1'::integer)),
+    CONSTRAINT quota_is_a_number_or_no_limit CHECK ((allowed >= '-1'::integer))
 )
 WITH (fillfactor='50');
 
@@ -158,6 +228,12 @@ ALTER TABLE ONLY public.fixed_ips
 ALTER TABLE ONLY public.fixed_ips
     ADD CONSTRAINT fixed_ips_uuid_key UNIQUE (uuid);
 
+ALTER TABLE ONLY public.floating_ip_tags
+    ADD CONSTRAINT floating_ip_tags_pkey PRIMARY KEY (project_id, tag, floating_ip_id);
+
+ALTER TABLE ONLY public.former_addresses
+    ADD CONSTRAINT former_addresses_pkey PRIMARY KEY (address);
+
 ALTER TABLE ONLY public.history
     ADD CONSTRAINT history_pkey PRIMARY KEY (id);
 
@@ -176,6 +252,9 @@ ALTER TABLE ONLY public.pools
 ALTER TABLE ONLY public.pools
     ADD CONSTRAINT pools_uuid_key UNIQUE (uuid);
 
+ALTER TABLE ONLY public.quota_shares
+    ADD CONSTRAINT quota_shares_pkey PRIMARY KEY (project_id, number);
+
 ALTER TABLE ONLY public.quotas
     ADD CONSTRAINT quotas_pkey PRIMARY KEY (project_id);
 
@@ -188,13 +267,25 @@ ALTER TABLE ONLY public.servers
 ALTER TABLE ONLY public.servers
     ADD CONSTRAINT servers_uuid_key UNIQUE (uuid);
 
+CREATE INDEX addresses_associated_idx ON public.addresses USING btree (project_id, floating_ip_id) WHERE (fixed_ip IS NOT NULL);
+
 CREATE UNIQUE INDEX addresses_floating_ip_uuid_key ON public.addresses USING btree (floating_ip_uuid) WHERE (floating_ip_uuid IS NOT NULL);
 
 CREATE INDEX addresses_free_idx ON public.addresses USING btree (pool_id, pick) WHERE (state = 'free'::text);
 
 CREATE UNIQUE INDEX addresses_project_id_floating_ip_id_key ON public.addresses USING btree (project_id, floating_ip_id) WHERE (floating_ip_id IS NOT NULL);
 
+CREATE INDEX addresses_reserved_idx ON public.addresses USING btree (address) WHERE (state = 'reserved'::text);
+
+CREATE INDEX addresses_resting_for_idx ON public.addresses USING btree (rests_for, pool_id, changed_at DESC) WHERE (state = 'resting'::text);
+
+CREATE INDEX addresses_resting_until_idx ON public.addresses USING btree (pool_id, rests_until) WHERE (state = 'resting'::text);
+
+CREATE INDEX addresses_unassociated_idx ON public.addresses USING btree (project_id, floating_ip_id) WHERE ((floating_ip_id IS NOT NULL) AND (fixed_ip IS NULL));
+
 CREATE INDEX fixed_ips_project_id_server_id_idx ON public.fixed_ips USING btree (project_id, server_id);
+
+CREATE INDEX floating_ip_tags_floating_ip_id_idx ON public.floating_ip_tags USING btree (floating_ip_id);
 
 CREATE INDEX idempotency_keys_created_at_idx ON public.idempotency_keys USING btree (created_at);
 
@@ -202,9 +293,13 @@ CREATE UNIQUE INDEX one_floating_ip_per_fixed_ip ON public.addresses USING btree
 
 CREATE UNIQUE INDEX one_open_interval_per_floating_ip ON public.history USING btree (floating_ip_id) WHERE (until IS NULL);
 
+CREATE TRIGGER changes_of_state_are_counted AFTER UPDATE OF state ON public.addresses FOR EACH ROW WHEN ((old.state <> new.state)) EXECUTE FUNCTION public.count_change_of_state();
+
 CREATE TRIGGER history_is_ended_once BEFORE UPDATE ON public.history FOR EACH ROW WHEN (((old.until IS NOT NULL) OR (new.until IS NULL) OR (((((((((old.id IS DISTINCT FROM new.id) OR (old.address IS DISTINCT FROM new.address)) OR (old.floating_ip_id IS DISTINCT FROM new.floating_ip_id)) OR (old.project_id IS DISTINCT FROM new.project_id)) OR (old.fixed_ip IS DISTINCT FROM new.fixed_ip)) OR (old.server_id IS DISTINCT FROM new.server_id)) OR (old.since IS DISTINCT FROM new.since)) OR (old.actor IS DISTINCT FROM new.actor)) OR (old.request_id IS DISTINCT FROM new.request_id)))) EXECUTE FUNCTION public.refuse_to_rewrite_history();
 
 CREATE TRIGGER history_of_the_present_stays BEFORE DELETE ON public.history FOR EACH ROW WHEN ((old.until IS NULL)) EXECUTE FUNCTION public.refuse_to_rewrite_history();
+
+CREATE TRIGGER quarantine_is_kept BEFORE UPDATE OF state ON public.addresses FOR EACH ROW WHEN (((old.rests_until > new.changed_at) AND ((old.rests_for IS DISTINCT FROM new.rests_for) OR (old.rests_until IS DISTINCT FROM new.rests_until)) AND (new.project_id IS DISTINCT FROM old.rests_for))) EXECUTE FUNCTION public.refuse_to_end_quarantine();
 
 ALTER TABLE ONLY public.addresses
     ADD CONSTRAINT address_is_in_a_pool FOREIGN KEY (pool_id) REFERENCES public.pools(id);
@@ -214,3 +309,6 @@ ALTER TABLE ONLY public.fixed_ips
 
 ALTER TABLE ONLY public.addresses
     ADD CONSTRAINT fixed_ip_is_of_the_same_project FOREIGN KEY (project_id, fixed_ip) REFERENCES public.fixed_ips(project_id, address);
+
+ALTER TABLE ONLY public.quota_shares
+    ADD CONSTRAINT share_is_of_a_quota FOREIGN KEY (project_id) REFERENCES public.quotas(project_id);

@@ -2,7 +2,7 @@
 
 Isolation is READ COMMITTED. Rows are locked in one order, everywhere:
 
-    idempotency key → quota → pool → address (a floating IP is its held address)
+    idempotency key → quota share → pool → address (a floating IP is its held address)
     → server → fixed IP → history
 
 Several rows of one kind are locked by id, addresses by address. Where only a child is
@@ -49,6 +49,10 @@ TimeoutError is an OSError.
 InternalClientError can surface in a failover: asyncpg then meets an answer in a state
 that expects none.
 """
+
+CLOCK_WENT_BACK = "quarantine_is_kept"
+"""The constraint that stands in the way of an address whose time was over a moment ago,
+and is not any more."""
 
 
 async def _keep_as_it_is(_connection: Connection) -> None:
@@ -117,6 +121,10 @@ async def connection(database: LedgerDatabase) -> AsyncIterator[Connection]:
             await holder.__aexit__()
     except WAITED_TOO_LONG as error:
         raise Busy from error
+    except asyncpg.IntegrityConstraintViolationError as violation:
+        if violation.constraint_name != CLOCK_WENT_BACK:
+            raise
+        raise Busy from violation
     except CONNECTION_LOST as error:
         raise DatabaseUnavailable from error
     except asyncpg.UndefinedTableError as error:

@@ -4,11 +4,14 @@ ApiError
 ├── BadRequest       400  InvalidValue, UnknownMarker, MalformedBody, FamiliesDiffer
 ├── Unauthorized     401
 ├── Forbidden        403  RoleMissing, OtherProject, MemberForbidden, QuotaExceeded
-├── NotFound         404  PathNotFound, PoolNotFound, PoolExhausted,
-│                         FloatingIPNotFound, FixedIPNotFound, ServerNotFound
+├── NotFound         404  PathNotFound, PoolNotFound, PoolExhausted, AddressNotFound,
+│                         FloatingIPNotFound, FixedIPNotFound, ServerNotFound,
+│                         HoldNotFound
 ├── NotAcceptable    406
 ├── Conflict         409  FixedIPOccupied, FixedIPTaken, FixedRangeExhausted,
-│                         AddressExists, AddressHeld, idempotency.RequestInFlight
+│                         AddressExists, AddressHeld, AddressNotFree,
+│                         AddressReserved, FloatingIPProtected,
+│                         idempotency.RequestInFlight
 ├── PreconditionFailed 412
 ├── TooLarge         413
 ├── UnsupportedType  415
@@ -169,6 +172,13 @@ class PoolExhausted(NotFound):
         super().__init__(f"pool {quote(name)}: no address is free.")
 
 
+class AddressNotFound(NotFound):
+    """The address is in no pool, or not in the one that is named."""
+
+    def __init__(self, address: object) -> None:
+        super().__init__(f"address {quote(address)}: is in no such pool.")
+
+
 class FloatingIPNotFound(NotFound):
     """No floating IP of the project has that id."""
 
@@ -188,6 +198,13 @@ class ServerNotFound(NotFound):
 
     def __init__(self, server_id: object) -> None:
         super().__init__(f"Server {quote(server_id)} was not found.")
+
+
+class HoldNotFound(NotFound):
+    """The address is not held back."""
+
+    def __init__(self, address: object) -> None:
+        super().__init__(f"There is no hold of the address {quote(address)}.")
 
 
 class NotAcceptable(ApiError):
@@ -235,6 +252,27 @@ class AddressHeld(Conflict):
 
     def __init__(self, address: object) -> None:
         super().__init__(f"{address} is held by a project.")
+
+
+class AddressNotFree(Conflict):
+    """The address asked for is taken, reserved, or resting for another project."""
+
+    def __init__(self, address: object) -> None:
+        super().__init__(f"address {quote(address)}: cannot be had at present.")
+
+
+class AddressReserved(Conflict):
+    """An admin holds the address back already."""
+
+    def __init__(self, address: object) -> None:
+        super().__init__(f"{address} is held back already.")
+
+
+class FloatingIPProtected(Conflict):
+    """The project protects the floating IP from being released."""
+
+    def __init__(self, floating_ip_id: object) -> None:
+        super().__init__(f"Floating IP {quote(floating_ip_id)} is protected.")
 
 
 class PreconditionFailed(ApiError):

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from app import auth, observability
+from app import auth, observability, sweeper
 from app.database import LedgerDatabase
 from app.faces import (
     compute,
@@ -40,7 +40,11 @@ def create_api(settings: Settings, database: LedgerDatabase) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with database, auth.closing(api.state.authenticate):
+        async with (
+            database,
+            sweeper.sweeping_beside(database, settings),
+            auth.closing(api.state.authenticate),
+        ):
             yield
 
     api = FastAPI(

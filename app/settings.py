@@ -122,6 +122,13 @@ class Settings(BaseSettings):
         default=IPv4Network("10.0.0.0/16"),
         description="Where a member's servers get their fixed IPs.",
     )
+    sweep_interval: int = Field(
+        default=5,
+        ge=1,
+        le=3600,
+        description="Seconds between looks for what is due: quarantines and holds that "
+        "are over, and answers too old to keep.",
+    )
     lock_timeout: int = Field(
         default=2_000, ge=1, le=60_000, description="Milliseconds to wait for a row."
     )

@@ -3,13 +3,10 @@
 import argparse
 import sys
 from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import Executor
 from contextlib import contextmanager
-from multiprocessing import get_context
-from pathlib import Path
 
-from app.embedded import die_with_parent
-from benchmarks import report, servers
+from benchmarks import against, load, options, report, servers, tables, trees
 from benchmarks.rounds import Sample, Servers, Windows
 from benchmarks.servers import started
 from benchmarks.stage import MOST_CLIENTS, Stage, prepared
@@ -17,29 +14,39 @@ from benchmarks.stage import MOST_CLIENTS, Stage, prepared
 WARM_UP = 0.5
 """Seconds of each window whose figures are thrown away."""
 
-LONGEST_WINDOW = 600.0
-
-QUICK = {"seconds": 0.5, "rounds": 1, "network": "10.0.0.0/14"}
-FULL = {"seconds": 1.5, "rounds": 3, "network": "10.0.0.0/13"}
+QUICK = {"seconds": 0.5, "rounds": 1, "network": "10.0.0.0/14", "clients": [1, 8, 32]}
+FULL = QUICK | {"seconds": 1.5, "rounds": 3, "network": "10.0.0.0/13"}
 
 
 def main() -> None:
     """Measure, and print the table."""
     asked = _arguments()
+    if asked.against:
+        _measure_against(asked)
+    else:
+        measure(asked)
+
+
+def _measure_against(asked: argparse.Namespace) -> None:
+    try:
+        against.measure(asked)
+    except trees.UnknownRef as error:
+        sys.exit(str(error))
+
+
+def measure(asked: argparse.Namespace) -> None:
+    """Measure the service beside the limits."""
     with prepared(asked.dir, asked.network, max(asked.clients)) as stage:
-        surrounding = report.surroundings(stage.postgres_version) | {
-            "command": f"python -m benchmarks {' '.join(sys.argv[1:])}".strip(),
-            "network": asked.network,
-        }
-        for name, value in surrounding.items():
-            print(f"{name}: {value}")
-        with _running(stage) as running, _generator() as generator:
+        surrounding = tables.surroundings(stage.postgres_version, "benchmarks")
+        surrounding["network"] = asked.network
+        tables.tell(surrounding)
+        with _running(stage) as running, load.generator() as generator:
             samples = list(_measured(asked, stage, running, generator))
     found = report.rows(samples)
     print(f"\n{report.table(found)}\n")
     print(f"The load generator took {report.busiest(samples):.0%} of a CPU at most.")
     if asked.json:
-        report.write(asked.json, surrounding, samples, found)
+        tables.write(asked.json, surrounding, found, samples)
 
 
 def _measured(
@@ -64,45 +71,21 @@ def _running(stage: Stage) -> Iterator[Servers]:
         yield Servers(service, empty, hello)
 
 
-@contextmanager
-def _generator() -> Iterator[Executor]:
-    with ProcessPoolExecutor(1, get_context("spawn"), die_with_parent) as executor:
-        yield executor
-
-
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
+    parser = options.parser("benchmarks", __doc__)
     add = parser.add_argument
     add("--quick", action="store_true", help="One round of short windows.")
-    add("--seconds", type=_seconds, help="Length of a window.")
-    add("--rounds", type=_positive, help="How often everything is measured.")
-    add("--clients", type=_clients, default=[1, 8, 32], help="As in 1,8,32.")
+    add("--clients", type=_clients, help="As in 1,8,32.")
     add("--network", help="The pool's addresses.")
-    add("--dir", type=Path, default=Path("/var/tmp"), help="On a real disk.")  # noqa: S108
-    add("--json", type=Path, metavar="FILE", help="Where the figures go.")
+    add("--against", metavar="REF", help="Measure another commit's tree, not limits.")
     asked = parser.parse_args()
-    for name, value in (QUICK if asked.quick else FULL).items():
-        if getattr(asked, name) is None:
-            setattr(asked, name, value)
+    quick, full = (against.QUICK, against.FULL) if asked.against else (QUICK, FULL)
+    options.fill_in(asked, quick if asked.quick else full)
     return asked
 
 
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number
-
-
-def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0.1 <= seconds <= LONGEST_WINDOW:
-        raise ValueError(text)
-    return seconds
-
-
 def _clients(text: str) -> list[int]:
-    counts = [_positive(count) for count in text.split(",")]
+    counts = options.counts(text)
     if max(counts) > MOST_CLIENTS:
         raise ValueError(text)
     return counts

@@ -28,12 +28,13 @@ def seconds_of(pid: int) -> float:
 
 
 def waited_by(pid: int) -> float:
-    """Return the seconds for which a process could have run, and others did."""
+    """Return the seconds for which it and its children stood in line."""
     lines = (PROC / str(pid) / "task").glob("*/schedstat")
     try:
-        return sum(int(line.read_text().split()[1]) for line in lines) / 1e9
+        waited = sum(int(line.read_text().split()[1]) for line in lines) / 1e9
     except OSError:
         return nan
+    return waited + sum(waited_by(child) for child in children_of(pid))
 
 
 def children_of(pid: int) -> list[int]:

@@ -7,13 +7,17 @@ bytes made beforehand, and of an answer only its status and its length are read.
 import asyncio
 import time
 from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import cycle
+from multiprocessing import get_context
 from typing import NamedTuple, cast
 
 import uvloop
 
-from benchmarks import cpu
+from app.embedded import die_with_parent
+from benchmarks import cpu, messages
 from benchmarks.servers import Server
 
 CONNECTING = 10.0
@@ -43,6 +47,8 @@ class Plan:
     """Of each client: one request after another."""
     repeated: bool = True
     """Whether clients begin anew at the end; if not, the first end ends the window."""
+    to_the_end: bool = False
+    """Whether the last end does, and not the first: for what is not measured."""
     postmaster: int | None = None
     """The process whose processor time is wanted besides the server's."""
 
@@ -64,6 +70,14 @@ LONGEST_KEPT = 512
 """Bytes of the longest body that is kept."""
 
 
+@contextmanager
+def generator(processes: int = 1) -> Iterator[Executor]:
+    """Start the processes that load comes from, until the block ends."""
+    spawn = get_context("spawn")
+    with ProcessPoolExecutor(processes, spawn, die_with_parent) as executor:
+        yield executor
+
+
 def run(plan: Plan) -> Outcome:
     """Run a plan to its end; the entry point of the process."""
     return uvloop.run(_run(plan))
@@ -83,6 +97,7 @@ class _Window:
             for requests in plan.requests
         ]
         self._over = asyncio.Event()
+        self._unfinished = len(self._clients)
         self.is_open = True
         self.answered = 0
         self.refusal = ""
@@ -122,6 +137,17 @@ class _Window:
             cpu.waited_by(server),
         )
 
+    def finish_one(self) -> None:
+        """Count a client that has come to its end."""
+        self._unfinished -= 1
+        if not (self._plan.to_the_end and self._unfinished):
+            self.close()
+
+    def refuse(self, refusal: str) -> None:
+        """End the window, which tells nothing any more; the first refusal counts."""
+        self.refusal = self.refusal or refusal
+        self.close()
+
     def close(self) -> None:
         """End the window; what is under way is still answered."""
         self.is_open = False
@@ -143,18 +169,25 @@ class _Client(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         if not self.done.done():
-            self._window.refusal = f"the connection was closed: {error}"
+            self._window.refuse(f"the connection was closed: {error}")
             self._finish()
 
     def send_next(self) -> None:
-        request = next(self._requests, None) if self._window.is_open else None
-        if request is None:
-            self._finish()
-        else:
+        """Send what comes next; what gives back the last answer's is sent in any case.
+
+        Else a full pool would have lost an address by the next window.
+        """
+        request = next(self._requests, None)
+        is_refused = bool(self._window.refusal)
+        if request and messages.LAST_ID in request and not is_refused:
+            self._transport.write(messages.filled_in(request, self.bodies[-1]))
+        elif request and self._window.is_open:
             self._transport.write(request)
+        else:
+            self._finish()
 
     def _finish(self) -> None:
-        self._window.close()
+        self._window.finish_one()
         self.done.set_result(None)
         self._transport.close()
 
@@ -167,7 +200,7 @@ class _Client(asyncio.Protocol):
         self._unread = b""
         self._window.answered += 1
         if data[9:10] != b"2":
-            self._window.refusal = self._window.refusal or data[:300].decode()
+            self._window.refuse(data[:300].decode())
         if len(data) - head <= LONGEST_KEPT:
             self.bodies.append(data[head:])
         self.send_next()

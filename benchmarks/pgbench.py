@@ -48,10 +48,15 @@ def render(script: Script) -> str:
 def _render_step(step: Step) -> str:
     """Put variables in the place of $1, $2, ..., for which pgbench sends parameters."""
     named = PARAMETER.sub(
-        lambda match: f":{step.parameters[int(match[1]) - 1]}", step.statement
+        lambda match: _variable(step.parameters[int(match[1]) - 1]), step.statement
     )
     end = ";" if step.prefix is None else rf" \gset {step.prefix}".rstrip()
     return " ".join(named.split()) + end
+
+
+def _variable(parameter: str) -> str:
+    name = parameter.strip("[]")
+    return f":{name}" if name == parameter else f"ARRAY[CAST(:{name} AS bigint)]"
 
 
 class Pgbench:

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
-from benchmarks import load, messages, scripts
+from benchmarks import messages, scripts
 from benchmarks import stage as places
-from benchmarks.load import Outcome, Plan
+from benchmarks.load import Outcome
+from benchmarks.loader import Loader, cost_of
 from benchmarks.pgbench import Rate
 from benchmarks.servers import Server
 from benchmarks.stage import Stage
@@ -17,10 +18,6 @@ SHARED = "allocate, one project"
 
 PGBENCH_WINDOWS = 2
 """How much longer pgbench runs: in each of its windows it connects and plans anew."""
-
-
-class Refused(Exception):
-    """A server answered with something else than success."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +56,7 @@ class Windows:
     ) -> None:
         self._stage = stage
         self._servers = servers
-        self._generator = generator
+        self._loader = Loader(generator, stage.postmaster, seconds)
         self._seconds = seconds
 
     def warm(self, clients: int) -> None:
@@ -87,8 +84,8 @@ class Windows:
             (HELLO, self._servers.hello),
             (EMPTY, self._servers.empty),
         ):
-            outcome = self._load(server, requests)
-            yield self._sample(who, "nothing", (clients, number), outcome)
+            outcome = self._loader.load(server, requests)
+            yield _sample(who, "nothing", (clients, number), outcome)
 
     def _of_service(self, clients: int, number: int) -> Iterator[Sample]:
         first, counted = places.SERVICE, (clients, number)
@@ -96,16 +93,16 @@ class Windows:
         taken = self._ask(
             [[messages.allocate(first + n, pool)] for n in range(clients)]
         )
-        yield self._sample(OURS, ALLOCATE, counted, taken)
-        yield self._sample(OURS, SHOW, counted, self._ask(self._shows(clients)))
+        yield _sample(OURS, ALLOCATE, counted, taken)
+        yield _sample(OURS, SHOW, counted, self._ask(self._shows(clients)))
         lists = [[messages.list_of_100(places.READ + n)] for n in range(clients)]
-        yield self._sample(OURS, LIST, counted, self._ask(lists))
+        yield _sample(OURS, LIST, counted, self._ask(lists))
         returned = [
             [messages.release(first + n, known) for known in messages.ids(bodies)]
             for n, bodies in enumerate(taken.bodies)
         ]
         released = self._ask(returned, repeated=False)
-        yield self._sample(OURS, RELEASE, counted, released)
+        yield _sample(OURS, RELEASE, counted, released)
 
     def _shows(self, clients: int) -> list[list[bytes]]:
         held = range(scripts.LISTED)
@@ -134,57 +131,18 @@ class Windows:
         pool = self._stage.settings.default_pool
         request = messages.allocate(places.ALL_OF_SERVICE, pool)
         outcome = self._ask([[request]] * clients)
-        return self._sample(OURS, SHARED, (clients, number), outcome)
+        return _sample(OURS, SHARED, (clients, number), outcome)
 
     def _shared_pgbench(self, clients: int, number: int) -> Sample:
         rate = self._pgbench(SHARED, clients, places.ALL_OF_PGBENCH)
         return _sample_of(SHARED, (clients, number), rate)
 
     def _ask(self, requests: list[list[bytes]], *, repeated: bool = True) -> Outcome:
-        return self._load(self._servers.service, requests, repeated=repeated)
-
-    def _load(
-        self, server: Server, requests: list[list[bytes]], *, repeated: bool = True
-    ) -> Outcome:
-        """Raise Refused if any answer was not a success."""
-        postmaster = self._stage.postmaster
-        plan = Plan(server, self._seconds, requests, repeated, postmaster)
-        outcome = self._generator.submit(load.run, plan).result()
-        if outcome.refusal:
-            raise Refused(outcome.refusal)
-        return outcome
-
-    def _sample(
-        self, who: str, what: str, counted: tuple[int, int], outcome: Outcome
-    ) -> Sample:
-        each = 1e6 / max(outcome.answered, 1)
-        spent = outcome.spent
-        return Sample(
-            who,
-            what,
-            *counted,
-            outcome.answered / outcome.seconds,
-            server_us=spent.server * each,
-            postgres_us=spent.postgres * each if who == OURS else None,
-            load_us=spent.own * each,
-            load_busy=spent.own / outcome.seconds,
-            starved=spent.waited / outcome.seconds,
-        )
+        return self._loader.load(self._servers.service, requests, repeated=repeated)
 
     def _pgbench(self, what: str, clients: int, first_project: int) -> Rate:
-        variables = {
-            "first_project": first_project,
-            "pool": self._stage.settings.default_pool,
-            "quota": scripts.NO_LIMIT,
-            "actor": messages.ACTOR,
-            "request": f"req-{'0' * 36}",
-            "first_id": self._stage.first_read,
-            "marker": 0,
-            "limit": scripts.LISTED + 1,
-        }
-        seconds = max(1, round(self._seconds * PGBENCH_WINDOWS))
-        script = scripts.SCRIPTS[what]
-        return self._stage.pgbench.run(script, clients, ("-T", seconds), variables)
+        seconds = self._seconds * PGBENCH_WINDOWS
+        return self._stage.run_pgbench(what, clients, first_project, seconds)
 
     def _pgbench_release(self, clients: int, each: int) -> Rate:
         """Release as many as the same round's window has allocated."""
@@ -197,6 +155,21 @@ class Windows:
         }
         script = scripts.SCRIPTS[RELEASE]
         return self._stage.pgbench.run(script, clients, ("-t", each), variables)
+
+
+def _sample(who: str, what: str, counted: tuple[int, int], outcome: Outcome) -> Sample:
+    cost = cost_of(outcome)
+    return Sample(
+        who,
+        what,
+        *counted,
+        cost.per_second,
+        cost.server_us,
+        cost.postgres_us if who == OURS else None,
+        cost.load_us,
+        cost.load_busy,
+        cost.starved,
+    )
 
 
 def _sample_of(what: str, counted: tuple[int, int], rate: Rate) -> Sample:

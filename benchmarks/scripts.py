@@ -10,12 +10,14 @@ from typing import Any, cast
 
 from app.auth import Caller, Role
 from app.database import LedgerDatabase, Tx, transaction
-from app.ledger import allocation, floating_ips, history, pools, quotas
+from app.ledger import allocation, floating_ips, quotas
+from app.ledger import release as releasing
+from app.ledger.pools import named
+from app.settings import Settings
+from benchmarks import ledger_load
 
 LISTED = 100
 """Floating IPs in the list."""
-
-NO_LIMIT = quotas.NO_LIMIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,7 @@ class Step:
 
     statement: str
     parameters: tuple[str, ...]
+    """In square brackets where an array of one number is wanted."""
     prefix: str | None = None
     """What the variables are named that take the result; None: it is not needed."""
 
@@ -43,23 +46,19 @@ OF_ALL = r"\set project :first_project"
 """Which project a client acts for: one of its own, or the one of all."""
 
 PICK = r"\set start random(0, 999000) / 1000000.0"
-"""Ends below 1, since pgbench cannot look again from the beginning as the rule does."""
+"""Where the free addresses are looked for first."""
 
 ALLOCATE = (
-    Step(pools.FIND, ("pool",), "pool_"),
+    Step(named.FIND, ("pool",), "pool_"),
     Step(quotas.TAKE_ONE, ("project", "quota")),
-    Step(allocation.TAKE_FREE, ("pool_id", "project", "start"), ""),
-    Step(
-        history.BEGIN,
-        ("ip", "floating_ip_id", "project", "changed_at", "actor", "request"),
-    ),
+    Step(allocation.TAKE_ONE, ("project", "actor", "request", "pool_id", "start"), ""),
 )
 SHOW = (Step(floating_ips.SHOW, ("project", "id")),)
-LIST = (Step(floating_ips.PAGE, ("project", "marker", "limit")),)
+LIST = (Step(floating_ips.PAGES[None], ("project", "marker", "limit")),)
 RELEASE = (
-    Step(quotas.GIVE_BACK, ("project", "one")),
-    Step(allocation.GIVE_BACK, ("project", "id"), ""),
-    Step(history.END, ("id", "changed_at")),
+    Step(quotas.GIVE_BACK_TO_ANY, ("project", "one")),
+    Step(releasing.LOCK, ("project", "[id]")),
+    Step(releasing.GIVE_BACK, ("project", "[id]")),
 )
 
 SCRIPTS = {
@@ -78,7 +77,6 @@ SCRIPTS = {
             OF_CLIENT,
             r"\set id :first_id + :client_id * :each + :n",
             r"\set n :n + 1",
-            r"\set one 1",
         ),
         RELEASE,
         True,
@@ -108,7 +106,7 @@ class _Listener:
         return noting
 
 
-async def check(database: LedgerDatabase, project: str, pool: str) -> None:
+async def check(database: LedgerDatabase, project: str, settings: Settings) -> None:
     """Compare the scripts with what the rules send, for a project known already.
 
     Raises ScriptIsOld.
@@ -117,13 +115,13 @@ async def check(database: LedgerDatabase, project: str, pool: str) -> None:
     async with transaction(database) as tx:
         listener = _Listener(tx)
         listening = cast(Tx, listener)
-        mine = await allocation.allocate(listening, caller, pool, NO_LIMIT)
+        mine = await ledger_load.allocate(listening, caller, settings)
         _compare("allocate", ALLOCATE, listener)
-        await floating_ips.show(listening, project, mine.id)
+        await floating_ips.show(listening, project, mine)
         _compare("show", SHOW, listener)
         await floating_ips.page(listening, project, None, LISTED + 1)
         _compare("list", LIST, listener)
-        await allocation.release(listening, caller, mine.id)
+        await ledger_load.release(listening, caller, mine)
         _compare("release", RELEASE, listener)
 
 

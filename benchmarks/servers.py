@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
+from pathlib import Path
 
 import uvicorn
 
@@ -42,17 +43,43 @@ class DoesNotStart(Exception):
     """A server ended, or took too long, before it answered."""
 
 
-def service(settings: Settings) -> Serve:
-    """Return the service on a database; its worker reads the environment anew."""
-    return partial(_serve_service, settings)
+def service(settings: Settings, workers: int = 1) -> Serve:
+    """Return the service on a database; its workers read the environment anew."""
+    return partial(_serve_service, settings, workers)
 
 
-def _serve_service(settings: Settings, listener: socket.socket) -> None:
+def _serve_service(settings: Settings, workers: int, listener: socket.socket) -> None:
+    os.environ |= environment(settings)
     url = settings.database_url or ""
-    os.environ["DATABASE_URL"] = url
-    os.environ["FLOATING_IPS_AUTH"] = settings.auth or ""
-    os.environ["FLOATING_IPS_DEFAULT_QUOTA"] = str(settings.default_quota)
-    serve.serve(settings, url, None, listener, workers=1, with_demo=False)
+    serve.serve(settings, url, None, listener, workers=workers, with_demo=False)
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """Write the settings that are chosen here as the service reads them."""
+    return {
+        "DATABASE_URL": settings.database_url or "",
+        "FLOATING_IPS_AUTH": settings.auth or "",
+        "FLOATING_IPS_DEFAULT_QUOTA": str(settings.default_quota),
+        "FLOATING_IPS_DATABASE_POOL_SIZE": str(settings.database_pool_size),
+        "FLOATING_IPS_LOCK_TIMEOUT": str(settings.lock_timeout),
+        "FLOATING_IPS_REQUEST_TIMEOUT": str(settings.request_timeout),
+    }
+
+
+def command(tree: Path, settings: Settings) -> Serve:
+    """Return the service of a source tree, by the command that it has.
+
+    Nothing of that tree is imported here: another version has other modules.
+    """
+    return partial(_become_command, tree, settings)
+
+
+def _become_command(tree: Path, settings: Settings, listener: socket.socket) -> None:
+    """Give the process to the command, which can bind our port: we never listen."""
+    os.chdir(tree)
+    argv = [sys.executable, "-m", "app.cli", "serve"]
+    argv += ["--port", str(listener.getsockname()[1])]
+    os.execve(sys.executable, argv, os.environ | environment(settings))  # noqa: S606
 
 
 def rival(factory: str) -> Serve:

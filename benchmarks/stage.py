@@ -5,18 +5,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from app import migrations
-from app.database import LedgerDatabase, connection, transaction
-from app.embedded import EmbeddedPostgres
+from app.database import LedgerDatabase, transaction
 from app.embedded.account import account_for
 from app.embedded.binaries import CACHE, find_binaries
 from app.ledger import pools, quotas
 from app.ledger.addresses import parse_range
 from app.settings import Settings
-from benchmarks import scripts
-from benchmarks.pgbench import Pgbench
+from benchmarks import cluster, messages, scripts
+from benchmarks.pgbench import Pgbench, Rate
 
 PATIENCE = 300.0
 """Seconds that one statement of the preparation may take."""
@@ -52,10 +50,6 @@ WITH free AS (
       FROM free
      WHERE a.address = free.address
  RETURNING a.address, a.floating_ip_id, a.project_id, a.changed_at
-), counted AS (
-    INSERT INTO quotas (project_id, used)
-    SELECT project_id, count(*) FROM held GROUP BY project_id
-        ON CONFLICT (project_id) DO UPDATE SET used = quotas.used + excluded.used
 )
 INSERT INTO history (address, floating_ip_id, project_id, since, actor, request_id)
 SELECT address, floating_ip_id, project_id, changed_at, 'bench', 'req-stage'
@@ -64,12 +58,6 @@ SELECT address, floating_ip_id, project_id, changed_at, 'bench', 'req-stage'
 
 NEXT_ID = "SELECT nextval('floating_ip_ids')"
 SKIP_IDS = "SELECT setval('floating_ip_ids', CAST($1 AS bigint))"
-
-SETTLE = ("VACUUM (ANALYZE) addresses, history, quotas", "CHECKPOINT")
-
-DURABILITY = """
-SELECT current_setting('fsync') = 'on' AND current_setting('synchronous_commit') = 'on'
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,27 +78,40 @@ class Stage:
         """
         return asyncio.run(_hold(self.settings, (first_project, projects, each)))
 
+    def run_pgbench(
+        self, what: str, clients: int, first_project: int, seconds: float
+    ) -> Rate:
+        """Run a script for a window of whole seconds."""
+        variables = {
+            "first_project": first_project,
+            "pool": self.settings.default_pool,
+            "quota": self.settings.default_quota,
+            "actor": messages.ACTOR,
+            "request": f"req-{'0' * 36}",
+            "first_id": self.first_read,
+            "marker": 0,
+            "limit": scripts.LISTED + 1,
+            "one": 1,
+        }
+        length = ("-T", max(1, round(seconds)))
+        return self.pgbench.run(scripts.SCRIPTS[what], clients, length, variables)
+
 
 @contextmanager
-def prepared(parent: Path, network: str, clients: int) -> Iterator[Stage]:
+def prepared(
+    parent: Path, network: str, clients: int, default_quota: int = quotas.NO_LIMIT
+) -> Iterator[Stage]:
     """Start Postgres in a folder of its own below this one, and fill it."""
-    with TemporaryDirectory(prefix="floating-ips-bench-", dir=parent) as name:
-        folder = Path(name)
-        folder.chmod(0o711)  # Postgres may run as somebody else.
-        with EmbeddedPostgres(folder / "data") as postgres:
-            migrations.upgrade(postgres.url)
-            settings = Settings(
-                DATABASE_URL=postgres.url, auth="noauth", default_quota=quotas.NO_LIMIT
-            )
-            version = asyncio.run(_fill(settings, network, clients))
-            seeded = asyncio.run(
-                _hold(settings, (READ, clients, scripts.LISTED), settle=True)
-            )
-            postmaster = int(
-                (folder / "data/postgres/postmaster.pid").read_text().split()[0]
-            )
-            pgbench = Pgbench(_program(), LedgerDatabase(settings), postmaster, folder)
-            yield Stage(settings, postmaster, version, pgbench, seeded)
+    with cluster.temporary(parent) as postgres:
+        migrations.upgrade(postgres.url)
+        settings = postgres.settings(default_quota=default_quota)
+        asyncio.run(_fill(settings, network, clients))
+        seeded = asyncio.run(_hold(settings, (READ, clients, scripts.LISTED)))
+        postgres.settle()
+        database = LedgerDatabase(settings)
+        postmaster, folder = postgres.postmaster, postgres.folder
+        pgbench = Pgbench(_program(), database, postmaster, folder)
+        yield Stage(settings, postmaster, postgres.version, pgbench, seeded)
 
 
 def _program() -> Path:
@@ -118,37 +119,34 @@ def _program() -> Path:
     return binaries.bindir / "pgbench"
 
 
-async def _fill(settings: Settings, network: str, clients: int) -> str:
+async def _fill(settings: Settings, network: str, clients: int) -> None:
     database = LedgerDatabase(settings, PATIENCE)
     async with database:
         async with transaction(database) as tx:
-            if not await tx.fetchval(DURABILITY):
-                raise RuntimeError("this Postgres is not durable")
             await pools.add(tx, settings.default_pool, parse_range(network), "eth0")
-            for first in (PGBENCH, SEEDED, SERVICE):
-                for project in range(first, first + clients):
-                    await tx.execute(quotas.BEGIN_COUNTING, str(project))
-            for project in (ALL_OF_PGBENCH, ALL_OF_SERVICE):
-                await tx.execute(quotas.BEGIN_COUNTING, str(project))
-        await scripts.check(database, str(SERVICE), settings.default_pool)
-        async with connection(database) as lent:
-            version: str = await lent.fetchval("SHOW server_version")
-            return version
+            known = [
+                *(
+                    each + n
+                    for each in (PGBENCH, SEEDED, SERVICE)
+                    for n in range(clients)
+                ),
+                ALL_OF_PGBENCH,
+                ALL_OF_SERVICE,
+            ]
+            for project in known:
+                await tx.execute(quotas.BEGIN, str(project))
+            await quotas.deal(tx, list(map(str, known)), settings.default_quota)
+        await scripts.check(database, str(SERVICE), settings)
 
 
-async def _hold(
-    settings: Settings, whose: tuple[int, int, int], *, settle: bool = False
-) -> int:
+async def _hold(settings: Settings, whose: tuple[int, int, int]) -> int:
     first_project, projects, each = whose
     database = LedgerDatabase(settings, PATIENCE)
-    async with database:
-        async with transaction(database) as tx:
-            pool_id = await pools.find(tx, settings.default_pool)
-            first: int = await tx.fetchval(NEXT_ID)
-            await tx.execute(HOLD, pool_id, projects, each, first_project, first)
-            await tx.fetchval(SKIP_IDS, first + projects * each)
-        if settle:
-            async with connection(database) as lent:
-                for statement in SETTLE:
-                    await lent.execute(statement)
+    async with database, transaction(database) as tx:
+        pool_id = await pools.find(tx, settings.default_pool)
+        for project in range(first_project, first_project + projects):
+            await quotas.take(tx, str(project), settings.default_quota, each)
+        first: int = await tx.fetchval(NEXT_ID)
+        await tx.execute(HOLD, pool_id, projects, each, first_project, first)
+        await tx.fetchval(SKIP_IDS, first + projects * each)
     return first

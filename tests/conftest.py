@@ -26,8 +26,8 @@ for name in [name for name in os.environ if name.startswith("FLOATING_IPS_")]:
 os.environ.pop("DATABASE_URL", None)
 
 EMPTY = """
-TRUNCATE history, addresses, fixed_ips, servers, quotas, pools, idempotency_keys
-    RESTART IDENTITY;
+TRUNCATE history, addresses, former_addresses, floating_ip_tags, fixed_ips, servers,
+         quota_shares, quotas, pool_counts, pools, idempotency_keys RESTART IDENTITY;
 ALTER SEQUENCE floating_ip_ids RESTART
 """
 

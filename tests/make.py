@@ -10,10 +10,15 @@ from app.ledger.addresses import parse_address, parse_range
 
 
 async def pool(
-    database: LedgerDatabase, ip_range: str = "203.0.113.0/28", name: str = "public"
+    database: LedgerDatabase,
+    ip_range: str = "203.0.113.0/28",
+    name: str = "public",
+    *,
+    quarantine: int = 3600,
 ) -> None:
     async with transaction(database) as tx:
         await pools.add(tx, name, parse_range(ip_range), "eth0")
+        await pools.set_quarantine(tx, name, quarantine)
 
 
 async def quota(

@@ -24,7 +24,16 @@ ROLES = {
     "release_floating_ip": Role.MEMBER,
     "associate_floating_ip": Role.MEMBER,
     "disassociate_floating_ip": Role.MEMBER,
+    "show_floating_ip_attributes": Role.READER,
+    "update_floating_ip_attributes": Role.MEMBER,
+    "allocate_floating_ips": Role.MEMBER,
+    "release_floating_ips": Role.MEMBER,
     "list_floating_ip_pools": Role.READER,
+    "show_floating_ip_pool": Role.READER,
+    "update_floating_ip_pool": Role.ADMIN,
+    "list_floating_ip_holds": Role.ADMIN,
+    "place_floating_ip_hold": Role.ADMIN,
+    "lift_floating_ip_hold": Role.ADMIN,
     "register_server": Role.MEMBER,
     "list_servers": Role.READER,
     "show_server": Role.READER,
@@ -116,6 +125,8 @@ async def test_without_identity_every_route_is_401(
 def filled(path: str) -> str:
     return path.format(
         id="3a6e2f0e-9a3f-4a55-8f0e-0d6c7a8b9c0d" if "/v2" in path else "1",
+        name="public",
+        address="203.0.113.7",
         project_id="demo",
         mounted_project_id="demo",
         label="private",
@@ -144,6 +155,13 @@ def valid(route: APIRoute) -> object:
         "associate_floating_ip": {"associate_address": {"fixed_ip": "11.0.0.1"}},
         "register_server": {"server": {"name": "web"}},
         "update_quota_set": {"quota_set": {"floating_ips": 1}},
+        "update_floating_ip_attributes": {"floating_ip_attributes": {}},
+        "update_floating_ip_pool": {"floating_ip_pool": {"quarantine_seconds": 1}},
+        "allocate_floating_ips": {"allocate_addresses": {"count": 1}},
+        "release_floating_ips": {"release_addresses": {"ids": [1]}},
+        "place_floating_ip_hold": {
+            "floating_ip_hold": {"address": "203.0.113.7", "reason": "abuse"}
+        },
         "create_floating_ips_bulk": {
             "floating_ips_bulk_create": {"ip_range": "203.0.113.7"}
         },

@@ -15,6 +15,7 @@ from app.database import LedgerDatabase, connection, transaction
 from app.errors import AddressExists, InvalidValue
 from app.ledger import pools
 from app.ledger.addresses import parse_range
+from app.ledger.pools import filling
 from app.settings import Settings
 from tests import make
 from tests.service import CLEAN, FLOATING_IPS, command
@@ -28,7 +29,7 @@ async def fetch(database: LedgerDatabase, sql: str) -> list[tuple[object, ...]]:
 async def test_adding_tells_its_progress_and_keys_are_spread_over_the_whole_range(
     database: LedgerDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pools, "BATCH", 1000)
+    monkeypatch.setattr(filling, "BATCH", 1000)
     told: list[int] = []
 
     async with transaction(database) as tx:

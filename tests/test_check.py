@@ -28,8 +28,29 @@ BREACHES = {
         "UPDATE addresses SET state = 'free' WHERE state = 'held'",
         "free, with floating IP 1",
     ),
-    "counted too low": ("UPDATE quotas SET used = 0", "holds 1 floating IPs, and 0"),
-    "counted for nobody": ("DELETE FROM quotas", "holds 1 floating IPs, and 0"),
+    "counted too low": (
+        "UPDATE quota_shares SET room = room + 1 WHERE number = 0",
+        "holds 1 floating IPs, and 0",
+    ),
+    "counted for nobody": (
+        "DELETE FROM quota_shares; DELETE FROM quotas",
+        "holds 1 floating IPs, and 0",
+    ),
+    "a pool counted wrong": (
+        "INSERT INTO pool_counts (pool_id, free, held) VALUES (1, 1, -1)",
+        "pool public has 1 free, 1 held, 1 resting, 0 reserved, and is said to have "
+        "2 free, 0 held",
+    ),
+    "a quarantine that does not begin where history ends": (
+        "UPDATE addresses SET changed_at = changed_at + interval '1 s'"
+        " WHERE state = 'resting'",
+        "rests until",
+    ),
+    "resting for nobody": (
+        "ALTER TABLE addresses DROP CONSTRAINT resting_address_has_a_former_project;"
+        "UPDATE addresses SET rests_for = NULL WHERE state = 'resting'",
+        "resting, and to rest for nobody",
+    ),
     "a fixed IP of no server": (
         "ALTER TABLE addresses DROP CONSTRAINT fixed_ip_is_of_the_same_project;"
         "DELETE FROM fixed_ips",
@@ -39,7 +60,8 @@ BREACHES = {
         "DROP INDEX one_floating_ip_per_fixed_ip;"
         "UPDATE addresses SET state = 'held', floating_ip_id = 77, project_id = 'demo',"
         " floating_ip_uuid = gen_random_uuid(), revision = 1, fixed_ip = '11.0.0.1'"
-        " WHERE state = 'free'; UPDATE quotas SET used = 2",
+        " WHERE state = 'free'; UPDATE quota_shares SET room = room - 1"
+        " WHERE number = 0",
         "has 2 floating IPs",
     ),
     "a present that history does not know": (
@@ -49,8 +71,9 @@ BREACHES = {
     ),
     "a history of what is not present": (
         "UPDATE addresses SET state = 'free', floating_ip_id = NULL, project_id = NULL,"
-        " floating_ip_uuid = NULL, revision = NULL, fixed_ip = NULL;"
-        "UPDATE quotas SET used = 0",
+        " floating_ip_uuid = NULL, revision = NULL, fixed_ip = NULL"
+        " WHERE state = 'held';"
+        "UPDATE quota_shares SET room = room + 1 WHERE number = 0",
         "the present is not what history says last",
     ),
     "a history with a gap": (
@@ -60,8 +83,8 @@ BREACHES = {
         "its history has a gap",
     ),
     "a missing constraint": (
-        "ALTER TABLE quotas DROP CONSTRAINT quota_used_is_not_negative",
-        "quota_used_is_not_negative is missing",
+        "ALTER TABLE quota_shares DROP CONSTRAINT only_the_first_share_owes",
+        "only_the_first_share_owes is missing",
     ),
     "a disabled trigger": (
         "ALTER TABLE history DISABLE TRIGGER history_is_ended_once",
@@ -79,9 +102,12 @@ async def test_a_breach_is_told(
     client: AsyncClient, database: LedgerDatabase, name: str
 ) -> None:
     breach, told = BREACHES[name]
-    await make.pool(database, "203.0.113.0/30")
+    await make.pool(database, "203.0.113.1")
+    await make.pool(database, "203.0.113.2")
+    await make.pool(database, "203.0.113.3")
     await make.server(database, "11.0.0.1")
     await make.floating_ip(client, "11.0.0.1")
+    await client.delete(f"/os-floating-ips/{await make.floating_ip(client)}")
     assert await make.breaches(database) == []
 
     async with connection(database) as lent:

@@ -177,7 +177,10 @@ async def test_an_interval_cannot_end_before_it_begins(
         ("DELETE FROM fixed_ips", "fixed_ip_is_of_the_same_project"),
         ("DELETE FROM servers", "fixed_ip_is_of_its_servers_project"),
         ("UPDATE fixed_ips SET project_id = 'o'", "fixed_ip_is_of_"),
-        ("UPDATE quotas SET used = used - 2", "quota_used_is_not_negative"),
+        ("UPDATE quota_shares SET room = -1", "only_the_first_share_owes"),
+        ("UPDATE addresses SET protected = true, state = 'free'", "held_address_is"),
+        ("UPDATE addresses SET rests_for = 'demo'", "resting_address_has_a_former"),
+        ("UPDATE addresses SET reserved_reason = 'why'", "reserved_address_has_a"),
         ("UPDATE addresses SET address = '203.0.113.0/28'", "address_is_one_address"),
     ],
 )

@@ -32,6 +32,7 @@ OF_ONE_FLOATING_IP = {
     "associate_floating_ip",
     "disassociate_floating_ip",
     "release_floating_ip",
+    "update_floating_ip_attributes",
 }
 SCHEMAS: dict[str, dict[str, Any]] = DOCUMENT["components"]["schemas"]
 MEMBERS = [
@@ -123,7 +124,7 @@ def test_an_answer_of_202_has_no_content() -> None:
     with_202 = {where for where, _ in RESPONSES if where.endswith(" 202")}
     # Whoever creates a server is told its id.
     assert with_202 - empty == {"compute_create_server 202"}
-    assert len(with_202) == 8
+    assert len(with_202) == 10
 
 
 @pytest.mark.parametrize(
@@ -136,6 +137,8 @@ def test_an_answer_of_202_has_no_content() -> None:
                 "show_floating_ip 200",
                 "associate_floating_ip 202",
                 "disassociate_floating_ip 202",
+                "show_floating_ip_attributes 200",
+                "update_floating_ip_attributes 200",
             },
         ),
         (
@@ -144,6 +147,7 @@ def test_an_answer_of_202_has_no_content() -> None:
                 "list_floating_ips 200",
                 "list_servers 200",
                 "list_floating_ips_bulk 200",
+                "list_floating_ip_holds 200",
             },
         ),
         (

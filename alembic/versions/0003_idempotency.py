@@ -9,7 +9,7 @@ Safe while the service runs: yes, because the table is new and nothing refers to
 from alembic import op
 
 revision = "0003"
-down_revision = "0001"
+down_revision = "0002"
 
 IDEMPOTENCY_KEYS = (
     """

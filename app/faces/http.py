@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from ipaddress import IPv4Address, IPv6Address
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
 from fastapi import Depends, Query, Request, Response
@@ -11,7 +11,7 @@ from pydantic_core import from_json
 
 from app.database import LedgerDatabase
 from app.errors import MalformedBody, NotFound, UnknownMarker
-from app.ledger.addresses import parse_address
+from app.ledger.addresses import Address, parse_address
 from app.settings import Settings
 
 MAX_ID = 2**63 - 1
@@ -49,7 +49,7 @@ NoBodyDep = Annotated[None, Depends(_without_body)]
 DatabaseDep = Annotated[LedgerDatabase, Depends(_database)]
 SettingsDep = Annotated[Settings, Depends(_settings)]
 
-IP_SCHEMA = {"type": "string", "format": "ip"}
+IP_SCHEMA: dict[str, Any] = {"type": "string", "format": "ip"}
 IPAddress = Annotated[
     IPv4Address | IPv6Address,
     BeforeValidator(parse_address),
@@ -126,6 +126,30 @@ Marker = Annotated[
 ]
 
 
+def _read_address_marker(text: object) -> Address:
+    try:
+        return parse_address(text)
+    except ValueError:
+        raise UnknownMarker(text) from None
+
+
+AddressMarker = Annotated[
+    Annotated[Address, WithJsonSchema(IP_SCHEMA)] | None,
+    Query(description="The last address of the page before.", examples=["203.0.113.7"]),
+    BeforeValidator(_read_address_marker),
+]
+
+
+def _read_truth(text: object) -> bool:
+    if text not in ("true", "false"):
+        raise ValueError("must be true or false")
+    return text == "true"
+
+
+Truth = Annotated[bool, BeforeValidator(_read_truth)]
+"""A parameter that is `true` or `false`, and nothing that only means it."""
+
+
 def path_id(not_found: Callable[[object], NotFound]) -> BeforeValidator:
     """Read an id in a path; whatever can be none is answered as an unknown one."""
 
@@ -143,10 +167,16 @@ def next_page(
 ) -> dict[str, str]:
     """Name the next page in a Link header (RFC 8288); `items` may be one too many.
 
-    Keeps the path as the client wrote it, with the mount and the suffix it chose.
+    Keeps the path as the client wrote it, with the mount and the suffix it chose, and
+    the filters.
     """
     if len(items) <= limit:
         return {}
+    filters = [
+        (name, value)
+        for name, value in request.query_params.multi_items()
+        if name not in ("limit", "marker")
+    ]
     path = quote(request.scope["raw_path"].decode("latin-1"), safe="/%:@!$&'()*+,;=~")
-    query = urlencode({"limit": limit, "marker": str(marker)})
+    query = urlencode([*filters, ("limit", limit), ("marker", marker)])
     return {"Link": f'<{path}?{query}>; rel="next"'}

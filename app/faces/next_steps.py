@@ -14,6 +14,13 @@ STEPS = {
     "associate_floating_ip": "Associate the floating IP with a fixed IP.",
     "disassociate_floating_ip": "Disassociate the floating IP; the project keeps it.",
     "release_floating_ip": "Release the floating IP.",
+    "show_floating_ip_attributes": "Show what is written on the floating IP.",
+    "update_floating_ip_attributes": "Write on the floating IP.",
+    "release_floating_ips": "Release floating IPs.",
+    "show_floating_ip_pool": "Show what the pool has.",
+    "update_floating_ip_pool": "Set how long released addresses rest.",
+    "list_floating_ip_holds": "List the addresses that are held back now.",
+    "lift_floating_ip_hold": "Let the address go.",
     "show_server": "Show the server.",
     "remove_server": "Remove the server.",
     "show_quota_set": "Show the quota.",
@@ -52,7 +59,29 @@ DISASSOCIATED = _to(
     "show_floating_ip", "associate_floating_ip", "release_floating_ip", id=ID
 )
 RELEASED = _to("list_floating_ips")
-POOLS_LISTED = _to("allocate_floating_ip")
+ATTRIBUTES_SHOWN = _to("update_floating_ip_attributes", id=ID)
+ATTRIBUTES_UPDATED = _to("show_floating_ip_attributes", id=ID)
+BATCH_ALLOCATED = {
+    **_to("show_floating_ip", *CHANGES, id=f"{FIRST_FLOATING_IP}/id"),
+    **_to("release_floating_ips"),
+}
+
+NAME = "$request.path.name"
+POOLS_LISTED = {
+    **_to("allocate_floating_ip"),
+    **_to("show_floating_ip_pool", name="$response.body#/floating_ip_pools/0/name"),
+}
+POOL_SHOWN = _to("update_floating_ip_pool", name=NAME)
+POOL_UPDATED = _to("show_floating_ip_pool", name=NAME)
+
+FIRST_HELD_BACK = "$response.body#/floating_ip_holds/0/address"
+HELD_BACK = "$response.body#/floating_ip_hold/address"
+HOLDS_LISTED = _to("lift_floating_ip_hold", address=FIRST_HELD_BACK)
+HOLD_PLACED = {
+    **_to("lift_floating_ip_hold", address=HELD_BACK),
+    **_to("list_floating_ip_holds"),
+}
+HOLD_LIFTED = _to("list_floating_ip_holds")
 
 SERVER_REGISTERED = {
     **_to("show_server", "remove_server", id="$response.body#/server/id"),

@@ -1,157 +1,294 @@
-"""Giving addresses to projects, and taking them back."""
+"""Giving addresses to projects."""
 
 import asyncio
+from collections.abc import Sequence
 from random import random
 
 from asyncpg import LockNotAvailableError, Record
 
 from app.auth import Caller
 from app.database import Tx
-from app.errors import Busy, FloatingIPNotFound, PoolExhausted
-from app.ledger import history, pools, quotas, revisions
+from app.errors import AddressNotFound, AddressNotFree, Busy, PoolExhausted
+from app.ledger import pools, quotas
+from app.ledger.addresses import Address
 from app.ledger.floating_ips import FloatingIP
-from app.ledger.revisions import IfMatch
 
-# Skips what others have locked, so that nobody waits while anything is free.
-TAKE_FREE = """
-UPDATE addresses
-   SET state = 'held',
-       floating_ip_id = nextval('floating_ip_ids'),
-       floating_ip_uuid = gen_random_uuid(),
-       project_id = $2,
-       revision = 1,
-       changed_at = greatest(clock_timestamp(), changed_at)
- WHERE address = (
-       SELECT address
-         FROM addresses
-        WHERE pool_id = $1 AND state = 'free' AND pick >= $3
-        ORDER BY pick
-        LIMIT 1
-          FOR UPDATE SKIP LOCKED)
-RETURNING floating_ip_id, host(address) AS ip, changed_at
+# What the project gave back itself comes first, the latest before the others. Of the
+# free ones those from a random key on: cost then depends neither on the pool's size nor
+# on its fill, nor on an old snapshot that keeps dead index entries. What was another's
+# comes last, and only when its time is over. Nothing waits for what others have locked,
+# and a source is looked at only if those before it have nothing.
+CHOOSE_ONE = """
+WITH own AS (
+    SELECT address
+      FROM addresses
+     WHERE pool_id = $4 AND state = 'resting' AND rests_for = $1
+     ORDER BY changed_at DESC
+     LIMIT 1
+       FOR UPDATE SKIP LOCKED
+), free AS (
+    SELECT address
+      FROM addresses
+     WHERE pool_id = $4 AND state = 'free' AND pick >= $5
+     ORDER BY pick
+     LIMIT 1
+       FOR UPDATE SKIP LOCKED
+), free_before AS (
+    SELECT address
+      FROM addresses
+     WHERE pool_id = $4 AND state = 'free' AND pick < $5
+     ORDER BY pick
+     LIMIT 1
+       FOR UPDATE SKIP LOCKED
+), due AS (
+    SELECT address
+      FROM addresses
+     WHERE pool_id = $4 AND state = 'resting' AND rests_until <= now()
+     ORDER BY rests_until
+     LIMIT 1
+       FOR UPDATE SKIP LOCKED
+), chosen AS (
+    SELECT coalesce((SELECT address FROM own),
+                    (SELECT address FROM free),
+                    (SELECT address FROM free_before),
+                    (SELECT address FROM due)) AS address
+), """
+
+# The same for many: a plan for each number, since a limit that is not known when it is
+# planned is taken for a tenth of the pool.
+CHOOSE_MANY = """
+WITH own AS (
+    SELECT address
+      FROM addresses
+     WHERE pool_id = $4 AND state = 'resting' AND rests_for = $1
+     ORDER BY changed_at DESC
+     LIMIT $6
+       FOR UPDATE SKIP LOCKED
+), free AS (
+    SELECT address
+      FROM addresses
+     WHERE pool_id = $4 AND state = 'free' AND pick >= $5
+     ORDER BY pick
+     LIMIT $6 - (SELECT count(*) FROM own)
+       FOR UPDATE SKIP LOCKED
+), free_before AS (
+    SELECT address
+      FROM addresses
+     WHERE pool_id = $4 AND state = 'free' AND pick < $5
+     ORDER BY pick
+     LIMIT $6 - (SELECT count(*) FROM own) - (SELECT count(*) FROM free)
+       FOR UPDATE SKIP LOCKED
+), due AS (
+    SELECT address
+      FROM addresses
+     WHERE pool_id = $4 AND state = 'resting' AND rests_until <= now()
+     ORDER BY rests_until
+     LIMIT $6 - (SELECT count(*) FROM own) - (SELECT count(*) FROM free)
+              - (SELECT count(*) FROM free_before)
+       FOR UPDATE SKIP LOCKED
+), chosen AS (
+    SELECT address FROM own
+     UNION ALL
+    SELECT address FROM free
+     UNION ALL
+    SELECT address FROM free_before
+     UNION ALL
+    SELECT address FROM due
+), """
+
+THIS_ONE = """
+WITH chosen AS (
+    SELECT CAST($4 AS inet) AS address
+), """
+
+# An own address that is due can be among `own` and among `due`: ANY takes it once.
+HOLD = """held AS (
+    UPDATE addresses
+       SET state = 'held',
+           floating_ip_id = nextval('floating_ip_ids'),
+           floating_ip_uuid = gen_random_uuid(),
+           project_id = $1,
+           revision = 1,
+           rests_for = NULL,
+           rests_until = NULL,
+           reserved_reason = NULL,
+           reserved_until = NULL,
+           changed_at = greatest(clock_timestamp(), changed_at)
+     WHERE address = ANY (ARRAY(SELECT address FROM chosen))
+ RETURNING floating_ip_id, address, changed_at
+), begun AS (
+    INSERT INTO history (address, floating_ip_id, project_id, since, actor, request_id)
+    SELECT address, floating_ip_id, $1, changed_at, $2, $3
+      FROM held
+)
+SELECT floating_ip_id, host(address) AS ip FROM held ORDER BY floating_ip_id
 """
 
-IS_ANY_FREE = """
-SELECT EXISTS (SELECT FROM addresses WHERE pool_id = $1 AND state = 'free')
-"""
-
-AWAIT_FREE = """
-SELECT address
-  FROM addresses
- WHERE pool_id = $1 AND state = 'free'
- ORDER BY pick
- LIMIT 1
-   FOR UPDATE
-"""
-
-
-A_MOMENT = "SET LOCAL lock_timeout = '200ms'"
+TAKE_ONE = CHOOSE_ONE + HOLD
+TAKE_MANY = CHOOSE_MANY + HOLD
+TAKE_THIS_ONE = THIS_ONE + HOLD
 
 PATIENCE = 2.0
-"""Seconds to wait for an address while all free ones are locked."""
+"""Seconds to wait for addresses while those that are left are locked."""
 
 
 async def allocate(tx: Tx, caller: Caller, pool: str, default_quota: int) -> FloatingIP:
-    """Give the caller's project a free address of the pool.
+    """Give the caller's project an address of the pool.
 
-    Locks the project's quota row, then one address.
+    Locks a share of the project's quota, then one address.
+    Raises PoolNotFound, QuotaExceeded, PoolExhausted, Busy.
+    """
+    return (await allocate_many(tx, caller, pool, 1, default_quota))[0]
+
+
+async def allocate_many(
+    tx: Tx, caller: Caller, pool: str, count: int, default_quota: int
+) -> list[FloatingIP]:
+    """Give the caller's project so many addresses of the pool, or none.
+
+    Locks shares of the project's quota, then the addresses.
     Raises PoolNotFound, QuotaExceeded, PoolExhausted, Busy.
     """
     pool_id = await pools.find(tx, pool)
-    await quotas.take(tx, caller.project_id, default_quota)
-    taken = await _take_free(tx, pool_id, pool, caller.project_id)
-    floating_ip = FloatingIP(taken["floating_ip_id"], taken["ip"], None, None, 1)
-    await history.begin(tx, caller, floating_ip.ip, floating_ip.id, taken["changed_at"])
-    return floating_ip
+    await quotas.take(tx, caller.project_id, default_quota, count)
+    taken = await _take(tx, caller, pool_id, pool, count)
+    return [_new(row) for row in taken]
 
 
-async def _take_free(tx: Tx, pool_id: int, pool: str, project_id: str) -> Record:
-    """Hold a free address of the pool.
+def _new(row: Record) -> FloatingIP:
+    return FloatingIP(row["floating_ip_id"], row["ip"], None, None, 1)
 
-    Begins at a random key: cost then depends neither on the pool's size nor on its
-    fill, nor on an old snapshot that keeps dead index entries. "Exhausted" is what a
-    statement of its own saw; while free rows are merely locked, it waits for one.
+
+async def _take(
+    tx: Tx, caller: Caller, pool_id: int, pool: str, count: int
+) -> Sequence[Record]:
+    """Hold addresses of the pool.
+
+    "Exhausted" is what a statement of its own saw; while there are enough that are
+    merely locked, it waits for one of them.
 
     Raises PoolExhausted, Busy.
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + PATIENCE
-    while True:
-        for start in (random(), 0.0):  # noqa: S311  # spreads load, keeps no secret
-            taken = await tx.fetchrow(TAKE_FREE, pool_id, project_id, start)
-            if taken is not None:
-                return taken
-        if not await tx.fetchval(IS_ANY_FREE, pool_id):
+    while not (taken := await _take_at_once(tx, caller, pool_id, count)):
+        left = await tx.fetch(LEFT, pool_id, caller.project_id, count)
+        if len(left) < count:
             raise PoolExhausted(pool)
         if loop.time() > deadline:
             raise Busy
-        await _await_free(tx, pool_id)
+        await _wait_for(tx, left[0]["address"])
+    return taken
 
 
-async def _await_free(tx: Tx, pool_id: int) -> None:
-    """Wait for what holds a free row of the pool, for a moment, and lock nothing.
+class _TooFewError(Exception):
+    """Some addresses could be had, and not as many as are wanted."""
 
-    A row that was taken while we waited would stay locked, with its new owner waiting
-    for us; going back to a savepoint lets go of it.
+
+async def _take_at_once(
+    tx: Tx, caller: Caller, pool_id: int, count: int
+) -> Sequence[Record]:
+    """Hold so many addresses, or let go of those that could be had."""
+    start = random()  # noqa: S311  # spreads load, keeps no secret
+    wanted = *_whose(caller), pool_id, start
+    if count == 1:
+        return await tx.fetch(TAKE_ONE, *wanted)
+    try:
+        async with tx.transaction():
+            taken = await tx.fetch(TAKE_MANY, *wanted, count)
+            if len(taken) < count:
+                raise _TooFewError
+    except _TooFewError:
+        return []
+    return taken
+
+
+# As many as are wanted, locked or not. Each of the three is bounded by itself, and one
+# that is the project's own and due counts once.
+LEFT = """
+SELECT address
+  FROM ((SELECT address
+           FROM addresses
+          WHERE pool_id = $1 AND state = 'free'
+          ORDER BY pick
+          LIMIT $3)
+         UNION
+        (SELECT address
+           FROM addresses
+          WHERE pool_id = $1 AND state = 'resting' AND rests_for = $2
+          ORDER BY changed_at DESC
+          LIMIT $3)
+         UNION
+        (SELECT address
+           FROM addresses
+          WHERE pool_id = $1 AND state = 'resting' AND rests_until <= now()
+          ORDER BY rests_until
+          LIMIT $3)) AS candidates
+ ORDER BY random()
+ LIMIT $3
+"""
+
+A_MOMENT = "SET LOCAL lock_timeout = '200ms'"
+
+AWAIT = "SELECT FROM addresses WHERE address = $1 FOR UPDATE"
+
+
+async def _wait_for(tx: Tx, address: object) -> None:
+    """Wait for what has locked an address, for a moment, and lock nothing.
+
+    One that was taken while we waited would stay locked, with its new owner waiting for
+    us; going back to a savepoint lets go of it.
     """
     savepoint = tx.transaction()
     await savepoint.start()
     try:
         await tx.execute(A_MOMENT)
-        await tx.fetchval(AWAIT_FREE, pool_id)
+        await tx.execute(AWAIT, address)
     except LockNotAvailableError:
-        # Another row may be free by now.
+        # Another one may be free by now.
         pass
     await savepoint.rollback()
 
 
+FIND = """
+SELECT p.name
+  FROM addresses a
+  JOIN pools p ON p.id = a.pool_id
+ WHERE a.address = $1
+"""
+
 LOCK = """
-SELECT revision
+SELECT state = 'free'
+       OR state = 'resting' AND (rests_for = $2 OR rests_until <= now())
+       OR state = 'reserved' AND reserved_until <= now()
+          AND (rests_for IS NULL OR rests_for = $2 OR rests_until <= now())
   FROM addresses
- WHERE project_id = $1 AND floating_ip_id = $2
+ WHERE address = $1
    FOR UPDATE
 """
 
-GIVE_BACK = """
-UPDATE addresses
-   SET state = 'free',
-       pick = random(),
-       floating_ip_id = NULL,
-       floating_ip_uuid = NULL,
-       project_id = NULL,
-       fixed_ip = NULL,
-       auto_associated = false,
-       revision = NULL,
-       changed_at = greatest(clock_timestamp(), changed_at)
- WHERE project_id = $1 AND floating_ip_id = $2
-RETURNING changed_at
-"""
 
+async def allocate_this(
+    tx: Tx, caller: Caller, address: Address, pool: str | None, default_quota: int
+) -> FloatingIP:
+    """Give the caller's project this very address, of the pool if one is named.
 
-async def release(
-    tx: Tx, caller: Caller, floating_ip_id: int, *, if_match: IfMatch = None
-) -> None:
-    """Take a floating IP back from the caller's project, disassociated or not.
-
-    Locks the project's quota row, then the address.
-    Raises FloatingIPNotFound, PreconditionFailed.
+    Locks a share of the project's quota, then the address.
+    Raises PoolNotFound, AddressNotFound, QuotaExceeded, AddressNotFree, Busy.
     """
-    await quotas.give_back(tx, caller.project_id)
-    if if_match is not None:
-        revision = await tx.fetchval(LOCK, caller.project_id, floating_ip_id)
-        if revision is None:
-            raise FloatingIPNotFound(floating_ip_id)
-        revisions.check(if_match, revision)
-    await give_back(tx, caller.project_id, floating_ip_id)
+    if pool is not None:
+        await pools.find(tx, pool)
+    name = await tx.fetchval(FIND, address)
+    if name is None or pool not in (None, name):
+        raise AddressNotFound(address)
+    await quotas.take(tx, caller.project_id, default_quota)
+    can_be_had = await tx.fetchval(LOCK, address, caller.project_id)
+    if not can_be_had:
+        raise AddressNotFree(address)
+    (row,) = await tx.fetch(TAKE_THIS_ONE, *_whose(caller), address)
+    return _new(row)
 
 
-async def give_back(tx: Tx, project_id: str, floating_ip_id: int) -> None:
-    """Make a floating IP's address free; its quota has been given back before.
-
-    Locks the address.
-    Raises FloatingIPNotFound.
-    """
-    changed_at = await tx.fetchval(GIVE_BACK, project_id, floating_ip_id)
-    if changed_at is None:
-        raise FloatingIPNotFound(floating_ip_id)
-    await history.end(tx, floating_ip_id, changed_at)
+def _whose(caller: Caller) -> tuple[str, str, str]:
+    """Return the first three parameters of what begins an interval of history."""
+    return caller.project_id, caller.user_id, caller.request_id

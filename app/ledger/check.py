@@ -44,17 +44,63 @@ SELECT format('%s: %s, with floating IP %s of project %s', host(address), state,
  WHERE state NOT IN ('free', 'held', 'resting', 'reserved')
     OR (state = 'held')
        IS DISTINCT FROM (floating_ip_id IS NOT NULL AND project_id IS NOT NULL)
+ UNION ALL
+SELECT format('pool %s has %s, and is said to have %s', name, present, counted)
+  FROM (SELECT p.name,
+               format('%s free, %s held, %s resting, %s reserved',
+                      coalesce(a.free, 0), coalesce(a.held, 0),
+                      coalesce(a.resting, 0), coalesce(a.reserved, 0)) AS present,
+               format('%s free, %s held, %s resting, %s reserved',
+                      coalesce(c.free, 0), coalesce(c.held, 0),
+                      coalesce(c.resting, 0), coalesce(c.reserved, 0)) AS counted
+          FROM pools p
+          LEFT JOIN (SELECT pool_id,
+                            count(*) FILTER (WHERE state = 'free') AS free,
+                            count(*) FILTER (WHERE state = 'held') AS held,
+                            count(*) FILTER (WHERE state = 'resting') AS resting,
+                            count(*) FILTER (WHERE state = 'reserved') AS reserved
+                       FROM addresses
+                      GROUP BY pool_id) AS a ON a.pool_id = p.id
+          LEFT JOIN (SELECT pool_id, sum(free) AS free, sum(held) AS held,
+                            sum(resting) AS resting, sum(reserved) AS reserved
+                       FROM pool_counts
+                      GROUP BY pool_id) AS c ON c.pool_id = p.id) AS pools
+ WHERE present <> counted
 """
 
 QUOTA = """
 SELECT format('project %s holds %s floating IPs, and %s are counted', project_id,
               coalesce(holds, 0), coalesce(used, 0))
-  FROM quotas
+  FROM (SELECT q.project_id,
+               CASE q.dealt WHEN -1 THEN 1099511627776 ELSE q.dealt END
+               - (SELECT sum(s.room) FROM quota_shares s
+                   WHERE s.project_id = q.project_id) AS used
+          FROM quotas q) AS counted
   FULL JOIN (SELECT project_id, count(*) AS holds
                FROM addresses
               WHERE state = 'held'
               GROUP BY project_id) AS held USING (project_id)
  WHERE coalesce(holds, 0) <> coalesce(used, 0)
+"""
+
+QUARANTINE = """
+SELECT format('%s: rests until %s, and its last interval ended at %s', host(a.address),
+              a.rests_until, max(h.until))
+  FROM addresses a
+  JOIN history h ON h.address = a.address
+ WHERE a.rests_until IS NOT NULL
+ GROUP BY a.address
+HAVING max(h.until) IS DISTINCT FROM a.changed_at
+    OR a.rests_until < a.changed_at
+ UNION ALL
+SELECT format('%s: %s, and to rest for %s', host(address), state,
+              coalesce(rests_for, 'nobody'))
+  FROM addresses
+ WHERE CASE state
+       WHEN 'resting' THEN num_nulls(rests_for, rests_until) > 0
+       WHEN 'reserved' THEN (rests_for IS NULL) <> (rests_until IS NULL)
+       ELSE num_nonnulls(rests_for, rests_until) > 0
+       END
 """
 
 ONE_ANSWER = """
@@ -125,7 +171,10 @@ SELECT format('%s is missing or not valid', name)
            address_is_free_held_resting_or_reserved, held_address_is_a_floating_ip,
            auto_associated_is_associated,
            addresses_project_id_floating_ip_id_key, addresses_floating_ip_uuid_key,
-           quotas_pkey, quota_used_is_not_negative,
+           resting_address_has_a_former_project, reserved_address_has_a_reason,
+           quarantine_is_kept, changes_of_state_are_counted, former_addresses_pkey,
+           quotas_pkey, quota_shares_pkey, only_the_first_share_owes,
+           floating_ip_tags_pkey,
            fixed_ips_pkey, fixed_ip_is_of_the_same_project,
            fixed_ip_is_of_its_servers_project, one_floating_ip_per_fixed_ip,
            fixed_ips_uuid_key, pools_uuid_key, servers_uuid_key,
@@ -145,6 +194,7 @@ PROMISES = (
         2, "every address is free, held, resting or reserved", EVERY_ADDRESS_COUNTS
     ),
     Promise(3, "what a project holds is what its quota counts", QUOTA),
+    Promise(4, "a released address rests for its former project", QUARANTINE),
     Promise(5, "an idempotency key has one answer, a success", ONE_ANSWER),
     Promise(6, "a floating IP and its server are of one project", ONE_PROJECT),
     Promise(7, "a fixed IP has one floating IP at most", ONE_EACH),

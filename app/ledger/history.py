@@ -11,28 +11,6 @@ from app.auth import Caller
 from app.database import Tx
 from app.ledger.addresses import Address
 
-BEGIN = """
-INSERT INTO history (address, floating_ip_id, project_id, fixed_ip, server_id,
-                     since, actor, request_id)
-VALUES (CAST($1::text AS inet), $2, $3, NULL, NULL, $4, $5, $6)
-"""
-
-
-async def begin(
-    tx: Tx, caller: Caller, ip: str, floating_ip_id: int, since: datetime
-) -> None:
-    """Open the first interval of a floating IP: held, and associated with nothing."""
-    await tx.execute(
-        BEGIN,
-        ip,
-        floating_ip_id,
-        caller.project_id,
-        since,
-        caller.user_id,
-        caller.request_id,
-    )
-
-
 TURN = """
 WITH ended AS (
     UPDATE history
@@ -65,13 +43,3 @@ async def turn(
         caller.user_id,
         caller.request_id,
     )
-
-
-END = """
-UPDATE history SET until = $2 WHERE floating_ip_id = $1 AND until IS NULL
-"""
-
-
-async def end(tx: Tx, floating_ip_id: int, until: datetime) -> None:
-    """End the last interval of a floating IP."""
-    await tx.execute(END, floating_ip_id, until)

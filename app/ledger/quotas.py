@@ -1,11 +1,34 @@
-"""How many floating IPs a project may hold, and how many it holds."""
+"""How many floating IPs a project may hold, and how many more it can.
 
+A quota is dealt into shares, rows of their own with some of its room each. Whoever
+takes or gives back locks one share that nobody else has locked, so that a project's
+requests do not wait for each other until each is on disk. At every moment
+
+    room of all shares + floating IPs that the project holds = quota
+
+and a share never has less than no room, but for the first, which owes what the project
+holds beyond a quota that was lowered. No limit is a very large quota.
+
+Shares are dealt anew, as new rows, when the quota changes: a statement that still sees
+the old ones finds them gone, and looks again.
+"""
+
+import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.database import Connection, Tx
-from app.errors import QuotaExceeded
+from app.errors import Busy, QuotaExceeded
 
 NO_LIMIT = -1
+UNLIMITED = 2**40
+"""What is dealt where there is no limit."""
+
+SHARES = 64
+"""Of one project at most: as many of its requests pass at the same time."""
+
+PATIENCE = 2.0
+"""Seconds to wait for room while all shares that have some are locked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,78 +39,235 @@ class Quota:
     used: int
 
 
-# The condition is part of the update, so it is read again after any wait.
+# Skips what others have locked. The condition is read again once the row is locked.
 TAKE_ONE = """
-UPDATE quotas
-   SET used = used + 1
+UPDATE quota_shares
+   SET room = room - 1
  WHERE project_id = $1
-   AND (coalesce(allowed, $2) = -1 OR used < coalesce(allowed, $2))
-RETURNING used
+   AND number = (
+       SELECT s.number
+         FROM quota_shares s
+         JOIN quotas q ON q.project_id = s.project_id
+        WHERE s.project_id = $1
+          AND s.room > 0
+          AND q.dealt = coalesce(q.allowed, $2)
+        LIMIT 1
+          FOR UPDATE OF s SKIP LOCKED)
+RETURNING number
 """
 
-BEGIN_COUNTING = """
-INSERT INTO quotas (project_id) VALUES ($1) ON CONFLICT (project_id) DO NOTHING
+# Waits for all shares with room, in order, and takes from the first ones, or nothing.
+TAKE_MANY = """
+WITH locked AS (
+    SELECT number, room
+      FROM quota_shares
+     WHERE project_id = $1 AND room > 0
+     ORDER BY number
+       FOR UPDATE
+), portions AS (
+    SELECT number,
+           least(room,
+                 CAST($2 AS bigint) - coalesce(sum(room) OVER before, 0)) AS portion,
+           sum(room) OVER () AS room
+      FROM locked
+    WINDOW before AS (ORDER BY number
+                      ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+)
+UPDATE quota_shares s
+   SET room = s.room - p.portion
+  FROM portions p
+ WHERE s.project_id = $1 AND s.number = p.number AND p.portion > 0 AND p.room >= $2
+RETURNING s.number
+"""
+
+STANDS = """
+SELECT q.dealt,
+       coalesce(q.allowed, $2) AS allowed,
+       (SELECT sum(s.room)
+          FROM quota_shares s
+         WHERE s.project_id = q.project_id) AS room
+  FROM quotas q
+ WHERE q.project_id = $1
 """
 
 
-async def take(tx: Tx, project_id: str, default: int) -> None:
-    """Count one more floating IP for the project, or refuse.
+async def take(tx: Tx, project_id: str, default: int, count: int = 1) -> None:
+    """Count so many floating IPs more for the project, or refuse.
 
-    Locks the project's quota row until the transaction ends.
-    Raises QuotaExceeded.
+    "Exceeded" is what a statement of its own saw; while shares are merely locked, it
+    waits for them.
+
+    Locks shares of the project's quota until the transaction ends, one if `count` is 1.
+    Raises QuotaExceeded, Busy.
     """
-    if await tx.fetchval(TAKE_ONE, project_id, default) is not None:
+    if count == 1 and await tx.fetchval(TAKE_ONE, project_id, default) is not None:
         return
-    await tx.execute(BEGIN_COUNTING, project_id)
-    if await tx.fetchval(TAKE_ONE, project_id, default) is None:
-        quota = await show(tx, project_id, default)
-        raise QuotaExceeded(project_id, quota.allowed)
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + PATIENCE
+    while not await _take_slowly(tx, project_id, default, count):
+        if loop.time() > deadline:
+            raise Busy
 
 
-GIVE_BACK = """
-UPDATE quotas SET used = used - $2 WHERE project_id = $1 AND used >= $2
+async def _take_slowly(tx: Tx, project_id: str, default: int, count: int) -> bool:
+    """Look why nothing could be taken at once; tell whether something is taken now."""
+    stands = await tx.fetchrow(STANDS, project_id, default)
+    if stands is None:
+        await tx.execute(BEGIN, project_id)
+        return False
+    if stands["dealt"] != stands["allowed"]:
+        await _deal_if_due(tx, project_id, default)
+        return False
+    if stands["room"] < count:
+        raise QuotaExceeded(project_id, stands["allowed"])
+    return await tx.fetchval(TAKE_MANY, project_id, count) is not None
+
+
+async def _deal_if_due(tx: Tx, project_id: str, default: int) -> None:
+    """Deal a quota that is another one by now, unless somebody else just has."""
+    await tx.execute(LOCK, [project_id])
+    stands = await tx.fetchrow(STANDS, project_id, default)
+    if stands and stands["dealt"] != stands["allowed"]:
+        await deal(tx, [project_id], default)
+
+
+# Any share will do, but for one while the first owes; those with the least room get it,
+# so that room does not gather in a few.
+GIVE_BACK_TO_ANY = """
+UPDATE quota_shares
+   SET room = room + $2
+ WHERE project_id = $1
+   AND number = (
+       SELECT number
+         FROM quota_shares
+        WHERE project_id = $1
+          AND NOT EXISTS (SELECT FROM quota_shares
+                           WHERE project_id = $1 AND number = 0 AND room < 0)
+        ORDER BY room
+        LIMIT 1
+          FOR UPDATE SKIP LOCKED)
+RETURNING number
+"""
+
+GIVE_BACK_TO_THE_FIRST = """
+UPDATE quota_shares SET room = room + $2 WHERE project_id = $1 AND number = 0
 """
 
 
 async def give_back(tx: Tx, project_id: str, count: int = 1) -> None:
-    """Count so many floating IPs less for the project, if it has them.
+    """Count so many floating IPs less for the project.
 
-    Locks the project's quota row until the transaction ends.
+    Locks a share of the project's quota until the transaction ends.
     """
-    await tx.execute(GIVE_BACK, project_id, count)
-
-
-SHOW = """
-SELECT coalesce(allowed, $2) AS allowed, used FROM quotas WHERE project_id = $1
-"""
+    if await tx.fetchval(GIVE_BACK_TO_ANY, project_id, count) is None:
+        await tx.execute(GIVE_BACK_TO_THE_FIRST, project_id, count)
 
 
 async def show(connection: Connection, project_id: str, default: int) -> Quota:
     """Return the project's quota; the default for a project never seen."""
-    row = await connection.fetchrow(SHOW, project_id, default)
-    return Quota(row["allowed"], row["used"]) if row else Quota(default, 0)
+    row = await connection.fetchrow(STANDS, project_id, default)
+    if row is None:
+        return Quota(default, 0)
+    total = UNLIMITED if row["dealt"] == NO_LIMIT else row["dealt"]
+    return Quota(row["allowed"], int(total - row["room"]))
 
 
-ALLOW = """
-INSERT INTO quotas (project_id, allowed) VALUES ($1, $2)
-    ON CONFLICT (project_id) DO UPDATE SET allowed = excluded.allowed
+BEGIN = """
+WITH begun AS (
+    INSERT INTO quotas (project_id) VALUES ($1)
+        ON CONFLICT (project_id) DO NOTHING
+    RETURNING project_id
+)
+INSERT INTO quota_shares (project_id, number, room) SELECT project_id, 0, 0 FROM begun
 """
+
+
+ALLOW = "UPDATE quotas SET allowed = $2 WHERE project_id = $1"
 
 
 async def allow(tx: Tx, project_id: str, allowed: int) -> None:
     """Let the project hold so many floating IPs (-1: no limit), and take none away.
 
-    Locks the project's quota row until the transaction ends.
+    Locks the project's quota and all its shares until the transaction ends.
     """
+    await tx.execute(BEGIN, project_id)
     await tx.execute(ALLOW, project_id, allowed)
+    await deal(tx, [project_id], allowed)
 
 
 RESET = "UPDATE quotas SET allowed = NULL WHERE project_id = $1"
 
 
-async def reset(tx: Tx, project_id: str) -> None:
+async def reset(tx: Tx, project_id: str, default: int) -> None:
     """Let the project hold as many floating IPs as the default says.
 
-    Locks the project's quota row until the transaction ends.
+    Locks the project's quota and all its shares until the transaction ends.
     """
     await tx.execute(RESET, project_id)
+    await deal(tx, [project_id], default)
+
+
+LOCK = """
+SELECT project_id
+  FROM quotas
+ WHERE project_id = ANY($1)
+ ORDER BY project_id
+   FOR UPDATE
+"""
+
+LOCK_SHARES = """
+SELECT number
+  FROM quota_shares
+ WHERE project_id = ANY($1)
+ ORDER BY project_id, number
+   FOR UPDATE
+"""
+
+# A quota of n is dealt into n shares, 64 at most. What does not divide evenly goes to
+# the first ones. Of what is owed, all is in the first.
+DEAL = """
+WITH gone AS (
+    DELETE FROM quota_shares WHERE project_id = ANY($1) RETURNING project_id, room
+), room AS (
+    SELECT project_id, sum(room) AS room FROM gone GROUP BY project_id
+), totals AS (
+    SELECT q.project_id,
+           coalesce(q.allowed, $2) AS allowed,
+           CASE coalesce(q.allowed, $2)
+           WHEN -1 THEN CAST($4 AS bigint)
+           ELSE coalesce(q.allowed, $2)
+           END AS total,
+           CASE q.dealt WHEN -1 THEN $4 ELSE q.dealt END - r.room AS used
+      FROM quotas q
+      JOIN room r ON r.project_id = q.project_id
+), dealt AS (
+    UPDATE quotas q
+       SET dealt = t.allowed
+      FROM totals t
+     WHERE q.project_id = t.project_id
+), shares AS (
+    SELECT project_id,
+           total - CAST(used AS bigint) AS room,
+           greatest(least(total, $3), 1) AS count
+      FROM totals
+)
+INSERT INTO quota_shares (project_id, number, room)
+SELECT project_id,
+       number,
+       CASE
+       WHEN room >= 0 THEN room / count + CAST(number < room % count AS int)
+       WHEN number = 0 THEN room
+       ELSE 0
+       END
+  FROM shares, generate_series(0, count - 1) AS number
+"""
+
+
+async def deal(tx: Tx, project_ids: Sequence[str], default: int) -> None:
+    """Deal the quotas of projects into new shares, by what they are now.
+
+    Locks the quotas and all their shares until the transaction ends.
+    """
+    await tx.execute(LOCK, project_ids)
+    await tx.execute(LOCK_SHARES, project_ids)
+    await tx.execute(DEAL, project_ids, default, SHARES, UNLIMITED)

@@ -130,7 +130,7 @@ async def register_with_floating_ip(
     It stands for the first fixed IP of its family, and goes with the server if nobody
     associates it otherwise before.
 
-    Locks the project's quota row, an address, then the new rows.
+    Locks a share of the project's quota, an address, then the new rows.
     Raises PoolNotFound, QuotaExceeded, PoolExhausted, FamiliesDiffer, FixedIPTaken,
     FixedRangeExhausted.
     """

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from app.auth import Caller
 from app.database import Connection, Tx
 from app.errors import ServerNotFound, UnknownMarker
-from app.ledger import allocation, association, quotas
+from app.ledger import association, quotas, release
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +92,9 @@ async def remove(tx: Tx, caller: Caller, server_id: int) -> None:
 
     Those that the server got by itself are released.
 
-    Locks the project's quota row if one is released, then the floating IPs, the server
-    and its fixed IPs.
-    Raises ServerNotFound.
+    Locks a share of the project's quota if one is released, then the floating IPs, the
+    server and its fixed IPs.
+    Raises ServerNotFound, FloatingIPProtected.
     """
     while True:
         try:
@@ -106,7 +106,7 @@ async def remove(tx: Tx, caller: Caller, server_id: int) -> None:
 
 
 ASSOCIATED = """
-SELECT a.floating_ip_id, a.auto_associated
+SELECT a.floating_ip_id, a.auto_associated, a.protected
   FROM addresses a
   JOIN fixed_ips f ON f.project_id = a.project_id AND f.address = a.fixed_ip
  WHERE f.project_id = $1 AND f.server_id = $2
@@ -114,7 +114,7 @@ SELECT a.floating_ip_id, a.auto_associated
 """
 
 LOCK_ASSOCIATED = """
-SELECT a.floating_ip_id, a.auto_associated
+SELECT a.floating_ip_id, a.auto_associated, a.protected
   FROM addresses a
   JOIN fixed_ips f ON f.project_id = a.project_id AND f.address = a.fixed_ip
  WHERE f.project_id = $1 AND f.server_id = $2
@@ -148,10 +148,11 @@ async def _remove(tx: Tx, caller: Caller, server_id: int) -> None:
     await tx.fetch(LOCK_FIXED_IPS, *of_the_server)
     if not expected == locked == await tx.fetch(ASSOCIATED, *of_the_server):
         raise _OvertakenError
+    release.refuse_if_protected(locked)
+    own = [row["floating_ip_id"] for row in locked if row["auto_associated"]]
+    await release.give_back(tx, caller.project_id, own)
     for row in locked:
-        if row["auto_associated"]:
-            await allocation.give_back(tx, caller.project_id, row["floating_ip_id"])
-        else:
+        if not row["auto_associated"]:
             await association.disassociate(tx, caller, row["floating_ip_id"])
     await tx.execute(REMOVE_FIXED_IPS, *of_the_server)
     await tx.execute(REMOVE, *of_the_server)

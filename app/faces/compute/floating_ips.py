@@ -31,7 +31,7 @@ from app.faces.http import (
     answer,
 )
 from app.faces.once import OnceDep
-from app.ledger import allocation, by_uuid
+from app.ledger import allocation, by_uuid, release
 
 router = APIRouter(tags=["compute"])
 
@@ -179,7 +179,7 @@ async def compute_release_floating_ip(
 
     async def change(tx: Tx) -> Response:
         number = await by_uuid.floating_ip_id(tx, caller.project_id, id)
-        await allocation.release(tx, caller, number)
+        await release.release(tx, caller, [number])
         return accepted()
 
     return await once(caller, change)

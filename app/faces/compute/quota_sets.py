@@ -220,12 +220,12 @@ async def compute_update_quota_set(
     responses=success("Back at the default.", status=202, headers=ONCE) | changes(403),
 )
 async def compute_reset_quota_set(
-    project_id: ProjectId, caller: AdminDep, once: OnceDep
+    project_id: ProjectId, caller: AdminDep, once: OnceDep, settings: SettingsDep
 ) -> Response:
     """Let a project hold as many floating IPs as the service's default says."""
 
     async def change(tx: Tx) -> Response:
-        await quotas.reset(tx, project_id)
+        await quotas.reset(tx, project_id, settings.default_quota)
         return accepted()
 
     return await once(caller, change)

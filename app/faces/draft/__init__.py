@@ -2,12 +2,19 @@
 
 from fastapi import APIRouter
 
-from app.faces.draft import floating_ip_shapes, floating_ips, pools, servers
+from app.faces.draft import (
+    attributes,
+    batch,
+    floating_ip_shapes,
+    floating_ips,
+    pools,
+    servers,
+)
 
 router = APIRouter()
-router.include_router(floating_ips.router)
-router.include_router(pools.router)
-router.include_router(servers.router)
+for part in (floating_ips, attributes, batch, pools, servers):
+    router.include_router(part.router)
 
-REQUESTS = (*floating_ip_shapes.REQUESTS, *pools.REQUESTS, *servers.REQUESTS)
-ANSWERS = (*floating_ip_shapes.ANSWERS, *pools.ANSWERS, *servers.ANSWERS)
+_SHAPES = (floating_ip_shapes, attributes, batch, pools, servers)
+REQUESTS = tuple(model for part in _SHAPES for model in part.REQUESTS)
+ANSWERS = tuple(model for part in _SHAPES for model in part.ANSWERS)

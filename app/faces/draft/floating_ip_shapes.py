@@ -1,12 +1,15 @@
 """Floating IPs of the draft face as clients see and send them."""
 
+from collections.abc import Iterable
 from typing import Annotated, Self
 
-from fastapi import Response
+from fastapi import Path, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from app.faces.http import Envelopes, IPAddress, IPText, answer, etag
-from app.ledger import floating_ips
+from app.errors import FloatingIPNotFound
+from app.faces.draft.texts import Tag
+from app.faces.http import Envelopes, IPAddress, IPText, answer, etag, path_id
+from app.ledger import attributes, claiming, floating_ips
 from app.settings import POOL_NAME
 
 
@@ -64,6 +67,30 @@ class AllocateAddress(BaseModel):
     )
 
     pool: PoolName = None
+    address: Annotated[
+        IPAddress | None,
+        Field(
+            description="This very address; of any pool, if none is named.",
+            examples=["203.0.113.7"],
+        ),
+    ] = None
+    reuse_unassociated: Annotated[
+        bool,
+        Field(
+            strict=True,
+            description="Take a floating IP that the project holds and has associated "
+            "with nothing, with all the tags, before a new one is allocated.",
+            examples=[True],
+        ),
+    ] = False
+    tags: Annotated[
+        list[Tag],
+        Field(
+            max_length=attributes.MOST_TAGS,
+            description="Tags that the floating IP is to have.",
+            examples=[["web"]],
+        ),
+    ] = []
     fixed_ip: Annotated[
         IPAddress | None,
         Field(description="The fixed IP to associate at once.", examples=["10.0.0.3"]),
@@ -87,9 +114,16 @@ class AllocateBody(BaseModel):
             raise ValueError("send pool or allocate_address, not both")
         return self
 
-    def meant(self) -> AllocateAddress:
+    def wish(self) -> claiming.Wish:
         """Return what is asked for, whichever way it was said."""
-        return self.allocate_address or AllocateAddress(pool=self.pool)
+        meant = self.allocate_address or AllocateAddress(pool=self.pool)
+        return claiming.Wish(
+            meant.pool,
+            meant.address,
+            meant.reuse_unassociated,
+            meant.tags,
+            meant.fixed_ip,
+        )
 
 
 class AssociateAddress(BaseModel):
@@ -128,6 +162,13 @@ ANSWERS: Envelopes = (
 )
 
 
+FloatingIPId = Annotated[
+    int,
+    Path(description="The id of a floating IP of the project.", examples=[1]),
+    path_id(FloatingIPNotFound),
+]
+
+
 def shape(floating_ip: floating_ips.FloatingIP) -> FloatingIP:
     """Show a floating IP with the four members of the draft."""
     return FloatingIP(
@@ -136,6 +177,11 @@ def shape(floating_ip: floating_ips.FloatingIP) -> FloatingIP:
         fixed_ip=floating_ip.fixed_ip,
         instance_id=floating_ip.server_id,
     )
+
+
+def many(found: Iterable[floating_ips.FloatingIP]) -> ManyFloatingIPs:
+    """Show several floating IPs."""
+    return ManyFloatingIPs(floating_ips=[shape(floating_ip) for floating_ip in found])
 
 
 def details(floating_ip: floating_ips.FloatingIP) -> Response:

@@ -2,21 +2,21 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from app.auth import MemberDep, ReaderDep
 from app.database import Tx, connection
-from app.errors import FloatingIPNotFound
 from app.faces import next_steps
 from app.faces.conditions import IfMatchDep
 from app.faces.described import ETAG, NEXT_PAGE, ONCE, refusals, success
 from app.faces.draft.floating_ip_shapes import (
     AllocateBody,
     AssociateBody,
+    FloatingIPId,
     ManyFloatingIPs,
     OneFloatingIP,
     details,
-    shape,
+    many,
 )
 from app.faces.http import (
     PAGE_LIMIT,
@@ -25,21 +25,28 @@ from app.faces.http import (
     Marker,
     NoBodyDep,
     SettingsDep,
+    Truth,
     accepted,
     answer,
     etag,
     next_page,
-    path_id,
 )
 from app.faces.once import OnceDep
-from app.ledger import allocation, association, floating_ips
+from app.ledger import association, attributes, claiming, floating_ips, release
 
 router = APIRouter(tags=["floating-ips"])
 
-FloatingIPId = Annotated[
-    int,
-    Path(description="The id of a floating IP of the project.", examples=[1]),
-    path_id(FloatingIPNotFound),
+TagFilter = Annotated[
+    list[str] | None,
+    Query(
+        max_length=attributes.MOST_TAGS,
+        description="Only those with this tag; with several, those that have all.",
+        examples=["web"],
+    ),
+]
+Associated = Annotated[
+    Truth | None,
+    Query(description="Only those that are associated, or are not.", examples=["true"]),
 ]
 
 
@@ -61,20 +68,15 @@ async def allocate_floating_ip(
 ) -> Response:
     """Allocate a floating IP to the project.
 
-    From the default pool where none is named; with `fixed_ip`, associated at once. No
-    body is needed; `{}` and `null` are none.
+    From the default pool where none is named; with `address`, this very one; with
+    `reuse_unassociated`, one that the project holds already if there is one; with
+    `fixed_ip`, associated at once. No body is needed; `{}` and `null` are none.
     """
-    meant = (body or AllocateBody()).meant()
-    pool = meant.pool or settings.default_pool
+    wish = (body or AllocateBody()).wish()
+    defaults = claiming.Defaults(settings.default_pool, settings.default_quota)
 
     async def change(tx: Tx) -> Response:
-        floating_ip = await allocation.allocate(
-            tx, caller, pool, settings.default_quota
-        )
-        if meant.fixed_ip is not None:
-            await association.associate(tx, caller, floating_ip.id, meant.fixed_ip)
-            floating_ip = await floating_ips.show(tx, caller.project_id, floating_ip.id)
-        return details(floating_ip)
+        return details(await claiming.obtain(tx, caller, wish, defaults))
 
     return await once(caller, change)
 
@@ -95,17 +97,21 @@ async def list_floating_ips(
     database: DatabaseDep,
     limit: Limit = PAGE_LIMIT,
     marker: Marker = None,
+    tag: TagFilter = None,
+    associated: Associated = None,
 ) -> Response:
-    """List the project's floating IPs by id.
+    """List the project's floating IPs by id, or those with tags, associated or not.
 
     While more follow, a `Link` header with `rel="next"` names the next page.
     """
+    chosen = floating_ips.Filter(tag or (), associated)
     async with connection(database) as lent:
-        found = await floating_ips.page(lent, caller.project_id, marker, limit + 1)
+        found = await floating_ips.page(
+            lent, caller.project_id, marker, limit + 1, chosen
+        )
     page = found[:limit]
     links = next_page(request, found, limit, page[-1].id if page else None)
-    shapes = [shape(floating_ip) for floating_ip in page]
-    return answer(ManyFloatingIPs(floating_ips=shapes), headers=links)
+    return answer(many(page), headers=links)
 
 
 @router.get(
@@ -140,7 +146,7 @@ async def release_floating_ip(
     """Release a floating IP from the project; an associated one is disassociated."""
 
     async def change(tx: Tx) -> Response:
-        await allocation.release(tx, caller, id, if_match=if_match)
+        await release.release(tx, caller, [id], if_match=if_match)
         return accepted()
 
     return await once(caller, change)

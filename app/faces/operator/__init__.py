@@ -1,12 +1,13 @@
-"""What operators do beside the draft: quota sets, and the addresses of the pools."""
+"""What operators do beside the draft: quotas, pools, their addresses, and holds."""
 
 from fastapi import APIRouter
 
-from app.faces.operator import bulk, quota_sets
+from app.faces.operator import bulk, holds, pools, quota_sets
 
 router = APIRouter()
-router.include_router(quota_sets.router)
-router.include_router(bulk.router)
+_PARTS = (quota_sets, pools, bulk, holds)
+for part in _PARTS:
+    router.include_router(part.router)
 
-REQUESTS = (*quota_sets.REQUESTS, *bulk.REQUESTS)
-ANSWERS = (*quota_sets.ANSWERS, *bulk.ANSWERS)
+REQUESTS = tuple(model for part in _PARTS for model in part.REQUESTS)
+ANSWERS = tuple(model for part in _PARTS for model in part.ANSWERS)

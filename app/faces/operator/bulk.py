@@ -5,7 +5,7 @@ Source: CONTRACT 1.5, os-floating-ips-bulk.
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -17,11 +17,11 @@ from pydantic import (
 
 from app.auth import AdminDep
 from app.database import Tx, connection
-from app.errors import UnknownMarker
 from app.faces import next_steps
 from app.faces.described import NEXT_PAGE, ONCE, refusals, success
 from app.faces.http import (
     PAGE_LIMIT,
+    AddressMarker,
     DatabaseDep,
     Envelopes,
     IPText,
@@ -33,7 +33,7 @@ from app.faces.http import (
 )
 from app.faces.once import OnceDep
 from app.ledger import pools
-from app.ledger.addresses import Address, AddressRange, parse_address, parse_range
+from app.ledger.addresses import AddressRange, parse_range
 from app.settings import POOL_NAME, is_pool_name
 
 router = APIRouter(tags=["pools"])
@@ -193,13 +193,6 @@ REQUESTS: Envelopes = (BulkCreateBody, BulkDeleteBody)
 ANSWERS: Envelopes = (AddressInfos, OneBulkCreated, BulkDeleted)
 
 
-def _read_marker(text: object) -> Address:
-    try:
-        return parse_address(text)
-    except ValueError:
-        raise UnknownMarker(text) from None
-
-
 def address_info(row: pools.PoolAddress) -> AddressInfo:
     """Shape an address of a pool as a member of the list."""
     return AddressInfo(
@@ -210,12 +203,6 @@ def address_info(row: pools.PoolAddress) -> AddressInfo:
         instance_uuid=row.server_uuid,
         fixed_ip=row.fixed_ip,
     )
-
-
-AddressMarker = Annotated[
-    IPText | None,
-    Query(description="The last address of the page before.", examples=["203.0.113.7"]),
-]
 
 
 @router.get(
@@ -232,9 +219,8 @@ async def list_floating_ips_bulk(
     marker: AddressMarker = None,
 ) -> Response:
     """List the addresses of all pools in order; paged as every list."""
-    after = None if marker is None else _read_marker(marker)
     async with connection(database) as lent:
-        found = await pools.page(lent, after, limit + 1)
+        found = await pools.page(lent, marker, limit + 1)
     page = found[:limit]
     links = next_page(request, found, limit, page[-1].address if page else None)
     infos = [address_info(row) for row in page]

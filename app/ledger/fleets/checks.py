@@ -103,17 +103,21 @@ SELECT line, 'fixed_ip' AS column, host(fixed_ip) AS value,
  LIMIT $1
 """
 
-# $2 is the quota of a project without one of its own.
+# The quotas have just been dealt, and are locked: what they were dealt for is in force.
 OVER_QUOTA = """
 WITH faulty AS (
     DELETE FROM fleet
-     USING (SELECT f.line, coalesce(q.allowed, $2) AS allowed,
-                   q.used + f.number AS holds
+     USING (SELECT f.line, q.dealt AS allowed,
+                   q.dealt - s.room + f.number AS holds
               FROM (SELECT line, project_id,
                            row_number() OVER (PARTITION BY project_id
                                                   ORDER BY line) AS number
                       FROM fleet) AS f
-              JOIN quotas q ON q.project_id = f.project_id) AS present
+              JOIN quotas q ON q.project_id = f.project_id
+              JOIN (SELECT project_id, sum(room) AS room
+                      FROM quota_shares
+                     GROUP BY project_id) AS s
+                ON s.project_id = f.project_id) AS present
      WHERE fleet.line = present.line AND allowed >= 0 AND holds > allowed
  RETURNING fleet.line, fleet.project_id, allowed, holds
 )

@@ -5,13 +5,14 @@ statement for all of its lines. A check takes the lines that it finds faulty out
 table, so that one line has one fault and later steps meet none of them.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from asyncpg import ForeignKeyViolationError, UniqueViolationError
 
 from app.database import Tx
 from app.errors import Busy, InvalidValue
-from app.ledger import pools
+from app.ledger import pools, quotas
 from app.ledger.fleets import form
 from app.ledger.fleets.checks import (
     FIXED_IP_OF_ANOTHER,
@@ -92,11 +93,17 @@ async def take_in(tx: Tx, content: bytes, terms: Terms) -> TakenIn:
         raise Busy from violation
 
 
-LOCK_QUOTAS = """
-INSERT INTO quotas (project_id)
-SELECT DISTINCT project_id FROM fleet ORDER BY project_id
-    ON CONFLICT (project_id) DO UPDATE SET used = quotas.used
+BEGIN_QUOTAS = """
+WITH begun AS (
+    INSERT INTO quotas (project_id)
+    SELECT DISTINCT project_id FROM fleet ORDER BY project_id
+        ON CONFLICT (project_id) DO NOTHING
+    RETURNING project_id
+)
+INSERT INTO quota_shares (project_id, number, room) SELECT project_id, 0, 0 FROM begun
 """
+
+PROJECTS = "SELECT DISTINCT project_id FROM fleet ORDER BY project_id"
 
 LOCK_FREE = """
 WITH locked AS (
@@ -115,7 +122,9 @@ async def _take_in(tx: Tx, faults: Faults, terms: Terms) -> TakenIn:
     await _check(tx, REPEATED_ADDRESS, faults)
     await _check(tx, REPEATED_FIXED_IP, faults)
     await tx.execute(PREPARE)
-    await tx.execute(LOCK_QUOTAS)
+    await tx.execute(BEGIN_QUOTAS)
+    projects = [row["project_id"] for row in await tx.fetch(PROJECTS)]
+    await quotas.deal(tx, projects, terms.default_quota)
     addresses = await _add_to(tx, terms.pool) if terms.pool else 0
     await tx.execute(LOCK_FREE)
     await _check(tx, NOT_FREE, faults)
@@ -123,16 +132,16 @@ async def _take_in(tx: Tx, faults: Faults, terms: Terms) -> TakenIn:
     await _check(tx, FIXED_IP_OF_ANOTHER, faults)
     await _check(tx, OCCUPIED, faults)
     if not terms.raise_quotas:
-        await _check(tx, OVER_QUOTA, faults, terms.default_quota)
+        await _check(tx, OVER_QUOTA, faults)
     if faults.count:
         raise FleetRefused(faults)
-    quotas = await _count(tx, terms)
-    return TakenIn(await _hold(tx, terms), servers, addresses, quotas)
+    raised = await _count(tx, terms, projects)
+    return TakenIn(await _hold(tx, terms), servers, addresses, raised)
 
 
-async def _check(tx: Tx, statement: str, faults: Faults, *known: object) -> None:
+async def _check(tx: Tx, statement: str, faults: Faults) -> None:
     """Take the faulty lines out of the fleet, and note them."""
-    rows = await tx.fetch(statement, SHOWN, *known)
+    rows = await tx.fetch(statement, SHOWN)
     found = [
         Fault(row["line"], str(InvalidValue(row["column"], row["rule"], row["value"])))
         for row in rows
@@ -151,9 +160,30 @@ SELECT f.address, $1
 """
 
 
+# Those that rested when they were taken out of a pool rest on.
+REMEMBER = """
+WITH back AS (
+    DELETE FROM former_addresses m
+     USING fleet f
+     WHERE m.address = f.address
+ RETURNING m.address, m.changed_at, m.rests_for, m.rests_until
+)
+UPDATE addresses a
+   SET state = CASE WHEN b.rests_until IS NULL THEN 'free' ELSE 'resting' END,
+       rests_for = b.rests_for,
+       rests_until = b.rests_until,
+       changed_at = b.changed_at
+  FROM back b
+ WHERE a.address = b.address
+"""
+
+
 async def _add_to(tx: Tx, pool: str) -> int:
     pool_id = await pools.find_or_create(tx, pool)
-    return _number(await tx.execute(ADD_TO_POOL, pool_id))
+    added = _number(await tx.execute(ADD_TO_POOL, pool_id))
+    await pools.count_added(tx, pool_id, added)
+    await tx.execute(REMEMBER)
+    return added
 
 
 def _number(status: str) -> int:
@@ -210,27 +240,31 @@ async def _register(tx: Tx) -> int:
     return servers
 
 
+# The first share may owe for a moment: the quotas are dealt anew behind it.
 COUNT = """
-UPDATE quotas q
-   SET used = q.used + f.used
+UPDATE quota_shares s
+   SET room = s.room - f.used
   FROM (SELECT project_id, count(*) AS used FROM fleet GROUP BY project_id) AS f
- WHERE q.project_id = f.project_id
+ WHERE s.project_id = f.project_id AND s.number = 0
 """
 
 RAISE = """
-UPDATE quotas
-   SET allowed = used
- WHERE project_id IN (SELECT project_id FROM fleet)
-   AND coalesce(allowed, $1) BETWEEN 0 AND used - 1
+UPDATE quotas q
+   SET allowed = dealt - s.room
+  FROM (SELECT project_id, sum(room) AS room FROM quota_shares GROUP BY project_id) AS s
+ WHERE q.project_id = s.project_id
+   AND q.project_id IN (SELECT project_id FROM fleet)
+   AND q.dealt >= 0
+   AND s.room < 0
 """
 
 
-async def _count(tx: Tx, terms: Terms) -> int:
+async def _count(tx: Tx, terms: Terms, projects: Sequence[str]) -> int:
     """Count the floating IPs for their projects; return how many quotas were raised."""
     await tx.execute(COUNT)
-    if not terms.raise_quotas:
-        return 0
-    return _number(await tx.execute(RAISE, terms.default_quota))
+    raised = _number(await tx.execute(RAISE)) if terms.raise_quotas else 0
+    await quotas.deal(tx, projects, terms.default_quota)
+    return raised
 
 
 # In order of the addresses, the splits of the history's GiST index would be bad ones:

@@ -1,58 +1,13 @@
-"""Pools of public addresses: found by callers, filled and emptied by admins."""
+"""Adding addresses to pools, and taking them out."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from asyncpg import UniqueViolationError
 
-from app.database import Connection, Tx
-from app.errors import (
-    AddressExists,
-    AddressHeld,
-    InvalidValue,
-    PoolNotFound,
-    UnknownMarker,
-)
-from app.ledger.addresses import Address, AddressRange
-
-FIND = "SELECT id FROM pools WHERE name = $1"
-
-
-async def find(connection: Connection, name: str) -> int:
-    """Return the id of the pool with that name.
-
-    Raises PoolNotFound.
-    """
-    pool_id: int | None = await connection.fetchval(FIND, name)
-    if pool_id is None:
-        raise PoolNotFound(name)
-    return pool_id
-
-
-NAMES = "SELECT name FROM pools ORDER BY name"
-
-
-async def names(connection: Connection) -> list[str]:
-    """Return the names of all pools, in order."""
-    return [row["name"] for row in await connection.fetch(NAMES)]
-
-
-# The update that changes nothing locks the pool where it exists already.
-FIND_OR_CREATE = """
-INSERT INTO pools (name) VALUES ($1)
-    ON CONFLICT (name) DO UPDATE SET name = excluded.name
-RETURNING id
-"""
-
-
-async def find_or_create(tx: Tx, name: str) -> int:
-    """Return the id of the pool with that name, which is there from now on.
-
-    Locks the pool.
-    """
-    pool_id: int = await tx.fetchval(FIND_OR_CREATE, name)
-    return pool_id
-
+from app.database import Tx
+from app.errors import AddressExists, AddressHeld, InvalidValue, PoolNotFound
+from app.ledger.addresses import AddressRange
+from app.ledger.pools.named import find_or_create
 
 MOST = 2**24
 """Addresses that can be added at once: an IPv4 network /8."""
@@ -121,6 +76,8 @@ async def add(
             raise
         await _refuse_any_of(tx, addresses)
         raise AddressExists(addresses.text) from violation
+    await count_added(tx, pool_id, addresses.count)
+    await tx.execute(REMEMBER, addresses.first, addresses.last)
 
 
 async def _refuse_any_of(tx: Tx, addresses: AddressRange) -> None:
@@ -139,6 +96,30 @@ async def _fill(
         progress(end - begin)
 
 
+COUNT_ADDED = "INSERT INTO pool_counts (pool_id, free) VALUES ($1, $2)"
+
+
+async def count_added(tx: Tx, pool_id: int, count: int) -> None:
+    """Count so many free addresses more in a pool."""
+    await tx.execute(COUNT_ADDED, pool_id, count)
+
+
+# A statement after the addresses were added: it sees what was taken out until then.
+REMEMBER = """
+WITH back AS (
+    DELETE FROM former_addresses
+     WHERE address BETWEEN $1 AND $2
+ RETURNING address, changed_at, rests_for, rests_until
+)
+UPDATE addresses a
+   SET state = CASE WHEN b.rests_until IS NULL THEN 'free' ELSE 'resting' END,
+       rests_for = b.rests_for,
+       rests_until = b.rests_until,
+       changed_at = b.changed_at
+  FROM back b
+ WHERE a.address = b.address
+"""
+
 LOCK_RANGE = """
 WITH locked AS (
     SELECT address, state
@@ -151,9 +132,26 @@ SELECT host(min(address) FILTER (WHERE state = 'held')) FROM locked
 """
 
 # An address that came into the pool, and was allocated, since the others were locked
-# is not taken away.
+# is not taken away. The end of its last interval, and its quarantine, outlive an
+# address that was ever held.
 EMPTY_RANGE = """
-DELETE FROM addresses WHERE address BETWEEN $1 AND $2 AND state <> 'held'
+WITH gone AS (
+    DELETE FROM addresses
+     WHERE address BETWEEN $1 AND $2 AND state <> 'held'
+ RETURNING address, pool_id, state, changed_at, rests_for, rests_until
+), kept AS (
+    INSERT INTO former_addresses (address, changed_at, rests_for, rests_until)
+    SELECT address, changed_at, rests_for, rests_until
+      FROM gone
+     WHERE changed_at > '-infinity'
+)
+INSERT INTO pool_counts (pool_id, free, resting, reserved)
+SELECT pool_id,
+       -count(*) FILTER (WHERE state = 'free'),
+       -count(*) FILTER (WHERE state = 'resting'),
+       -count(*) FILTER (WHERE state = 'reserved')
+  FROM gone
+ GROUP BY pool_id
 """
 
 
@@ -182,7 +180,16 @@ WITH locked AS (
 SELECT host(min(address) FILTER (WHERE state = 'held')) FROM locked
 """
 
+KEEP = """
+INSERT INTO former_addresses (address, changed_at, rests_for, rests_until)
+SELECT address, changed_at, rests_for, rests_until
+  FROM addresses
+ WHERE pool_id = $1 AND changed_at > '-infinity'
+"""
+
 EMPTY = "DELETE FROM addresses WHERE pool_id = $1"
+
+COUNT_NO_MORE = "DELETE FROM pool_counts WHERE pool_id = $1"
 
 REMOVE = "DELETE FROM pools WHERE id = $1"
 
@@ -199,83 +206,6 @@ async def remove(tx: Tx, name: str) -> None:
     held = await tx.fetchval(LOCK_ALL, pool_id)
     if held is not None:
         raise AddressHeld(held)
-    await tx.execute(EMPTY, pool_id)
+    for statement in (KEEP, EMPTY, COUNT_NO_MORE):
+        await tx.execute(statement, pool_id)
     await tx.execute(REMOVE, pool_id)
-
-
-@dataclass(frozen=True, slots=True)
-class PoolState:
-    """How many addresses of a pool are in which state."""
-
-    name: str
-    free: int
-    held: int
-    resting: int
-    reserved: int
-
-
-STATES = """
-SELECT p.name,
-       count(*) FILTER (WHERE a.state = 'free'),
-       count(*) FILTER (WHERE a.state = 'held'),
-       count(*) FILTER (WHERE a.state = 'resting'),
-       count(*) FILTER (WHERE a.state = 'reserved')
-  FROM pools p
-  LEFT JOIN addresses a ON a.pool_id = p.id
- GROUP BY p.name
- ORDER BY p.name
-"""
-
-
-async def states(connection: Connection) -> list[PoolState]:
-    """Count the addresses of every pool by their state; reads them all."""
-    return [PoolState(*row) for row in await connection.fetch(STATES)]
-
-
-@dataclass(frozen=True, slots=True)
-class PoolAddress:
-    """An address as the operator sees it: its pool, and who has it."""
-
-    address: str
-    pool: str
-    interface: str
-    project_id: str | None
-    server_uuid: str | None
-    fixed_ip: str | None
-
-
-PAGE = """
-SELECT host(a.address), p.name, a.interface, a.project_id, s.uuid::text,
-       host(a.fixed_ip)
-  FROM addresses a
-  JOIN pools p ON p.id = a.pool_id
-  LEFT JOIN fixed_ips f ON f.project_id = a.project_id AND f.address = a.fixed_ip
-  LEFT JOIN servers s ON s.id = f.server_id
- WHERE a.address > $1
- ORDER BY a.address
- LIMIT $2
-"""
-
-BELOW_ALL = "0.0.0.0/0"
-
-IS_THERE = "SELECT FROM addresses WHERE address = $1"
-
-
-async def page(
-    connection: Connection, marker: Address | None, limit: int
-) -> list[PoolAddress]:
-    """Return the addresses of all pools in order, from the one after the marker on.
-
-    Raises UnknownMarker.
-    """
-    if marker and await connection.fetchrow(IS_THERE, marker) is None:
-        raise UnknownMarker(marker)
-    return await behind(connection, marker, limit)
-
-
-async def behind(
-    connection: Connection, address: Address | None, limit: int
-) -> list[PoolAddress]:
-    """Return the addresses behind one that may have left its pool by now."""
-    rows = await connection.fetch(PAGE, address or BELOW_ALL, limit)
-    return [PoolAddress(*row) for row in rows]
