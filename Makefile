@@ -10,12 +10,13 @@ WORKERS ?= 1
 BROWSER ?= .venv-browser
 GENERATED ?= .venv-generated
 FUZZ ?= .venv-fuzz
+KEYSTONE ?= .venv-keystone
 COMPILE := uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes \
   --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 CHROMIUM ?= /usr/bin/chromium
 
 .PHONY: help setup run test check format schema openapi docs lock bench clean \
-  test-compose test-browser test-generated test-fuzz test-versions mutations
+  test-compose test-browser test-clients test-generated test-fuzz test-versions mutations
 
 help: ## Say what there is to make.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -74,6 +75,14 @@ $(FUZZ)/ready: tests/fuzz/requirements.lock | $(BIN)/python
 test-fuzz: setup $(FUZZ)/ready ## Try every operation with what schemathesis thinks of.
 	$(BIN)/python -m tests.fuzz --venv $(abspath $(FUZZ)) $(ARGS)
 
+$(KEYSTONE)/ready: tests/clients/keystone/requirements.lock | $(BIN)/python
+	$(BIN)/python -m venv $(KEYSTONE)
+	$(KEYSTONE)/bin/python -m pip install -q --require-hashes -r $<
+	@touch $@
+
+test-clients: setup $(KEYSTONE)/ready ## Use the service as clients do, with a real Keystone.
+	KEYSTONE=$(KEYSTONE) $(BIN)/python -m pytest -q tests/clients $(ARGS)
+
 test-versions: setup ## Run the tests of the database on each Postgres that can be had.
 	$(BIN)/python -m tests.versions $(ARGS)
 
@@ -100,7 +109,7 @@ lock: setup ## Pin anew what pyproject.toml asks for; the locks name no host.
 	$(BIN)/python -m pip install -q uv && $(BIN)/uv lock --upgrade
 	$(BIN)/uv export -q --frozen --format requirements.txt --no-emit-project --no-header --no-default-groups --group build -o requirements.lock
 	$(BIN)/uv export -q --frozen --format requirements.txt --no-emit-project --no-header -o requirements-dev.lock
-	for suite in browser fuzz generated; do \
+	for suite in browser clients/keystone fuzz generated; do \
 	  $(BIN)/$(COMPILE) tests/$$suite/requirements.in -o tests/$$suite/requirements.lock || exit; done
 	cd tests/generated && PATH="$(abspath $(GENERATED))/bin:$$PATH" npm install --silent --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved
 
@@ -108,4 +117,4 @@ bench: setup ## Measure us and the limits in one run; prints ratios.
 	$(BIN)/python -m benchmarks $(ARGS)
 
 clean: ## Remove what make made; data stays.
-	rm -rf $(VENV) $(BROWSER) $(GENERATED) $(FUZZ) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BROWSER) $(GENERATED) $(FUZZ) $(KEYSTONE) .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -80,6 +80,7 @@ CREATE TABLE public.fixed_ips (
     project_id text NOT NULL COLLATE pg_catalog."C",
     address inet NOT NULL,
     server_id bigint NOT NULL,
+    uuid uuid DEFAULT gen_random_uuid() NOT NULL,
     CONSTRAINT fixed_ip_is_one_address CHECK ((masklen(address) =
 CASE family(address)
     WHEN 4 THEN 32
@@ -158,6 +159,7 @@ CREATE TABLE public.pools (
     name text NOT NULL COLLATE pg_catalog."C",
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     quarantine_seconds integer DEFAULT 3600 NOT NULL,
+    uuid uuid DEFAULT gen_random_uuid() NOT NULL,
     CONSTRAINT pool_name_is_a_word CHECK (((name ~ '^[A-Za-z0-9._-]{1,64}$'::text) AND (name <> 'null'::text))),
     CONSTRAINT quarantine_is_no_longer_than_ten_years CHECK (((quarantine_seconds >= 0) AND (quarantine_seconds <= 315360000)))
 );
@@ -196,6 +198,14 @@ CREATE TABLE public.servers (
     project_id text NOT NULL COLLATE pg_catalog."C",
     name text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
+    user_id text,
+    image text,
+    flavor text,
+    networks text[] DEFAULT '{}'::text[] NOT NULL,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    CONSTRAINT server_flavor_is_short CHECK (((length(flavor) >= 1) AND (length(flavor) <= 255))),
+    CONSTRAINT server_image_is_short CHECK ((length(image) <= 255)),
+    CONSTRAINT server_metadata_is_an_object CHECK ((jsonb_typeof(metadata) = 'object'::text)),
     CONSTRAINT server_name_is_short CHECK (((length(name) >= 1) AND (length(name) <= 255)))
 );
 
@@ -217,6 +227,9 @@ ALTER TABLE ONLY public.alembic_version
 ALTER TABLE ONLY public.fixed_ips
     ADD CONSTRAINT fixed_ips_pkey PRIMARY KEY (project_id, address);
 
+ALTER TABLE ONLY public.fixed_ips
+    ADD CONSTRAINT fixed_ips_uuid_key UNIQUE (uuid);
+
 ALTER TABLE ONLY public.floating_ip_tags
     ADD CONSTRAINT floating_ip_tags_pkey PRIMARY KEY (project_id, tag, floating_ip_id);
 
@@ -237,6 +250,9 @@ ALTER TABLE ONLY public.pools
 
 ALTER TABLE ONLY public.pools
     ADD CONSTRAINT pools_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.pools
+    ADD CONSTRAINT pools_uuid_key UNIQUE (uuid);
 
 ALTER TABLE ONLY public.quota_shares
     ADD CONSTRAINT quota_shares_pkey PRIMARY KEY (project_id, number);

@@ -8,8 +8,18 @@ from starlette.types import ASGIApp
 
 from app import auth, observability, sweeper
 from app.database import LedgerDatabase
-from app.faces import docs, draft, health, operator, refusals, schemas
+from app.faces import (
+    compute,
+    discovery,
+    docs,
+    draft,
+    health,
+    operator,
+    refusals,
+    schemas,
+)
 from app.settings import Settings
+from app.wire.compute import ComputeRequests
 from app.wire.negotiation import ContentNegotiation
 from app.wire.security_headers import SecurityHeaders
 from app.wire.xml_codec import Codec
@@ -30,7 +40,11 @@ def create_api(settings: Settings, database: LedgerDatabase) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with database, sweeper.sweeping_beside(database, settings):
+        async with (
+            database,
+            sweeper.sweeping_beside(database, settings),
+            auth.closing(api.state.authenticate),
+        ):
             yield
 
     api = FastAPI(
@@ -45,21 +59,29 @@ def create_api(settings: Settings, database: LedgerDatabase) -> FastAPI:
     )
     api.state.database = database
     api.state.settings = settings
-    api.state.authenticate = auth.noauth
+    api.state.authenticate = auth.authenticator(settings)
     refusals.install(api)
+    # In front of the draft's, whose routes it then need not pass.
+    api.include_router(compute.router)
     for face in (draft.router, operator.router):
         api.include_router(face)
         api.include_router(face, prefix=MOUNT, include_in_schema=False)
+    api.include_router(discovery.router)
     api.include_router(health.router)
-    docs.install(api, CODEC, REQUESTS + ANSWERS)
+    docs.install(
+        api,
+        CODEC,
+        REQUESTS + ANSWERS + compute.ENVELOPES + discovery.ENVELOPES,
+    )
     schemas.install(api, REQUESTS, ANSWERS)
     return api
 
 
 def wrap(api: FastAPI) -> ASGIApp:
-    """Put negotiation, security headers and the request log around the routes."""
+    """Put around the routes what settles bytes, security headers, the request log."""
     negotiated = ContentNegotiation(api, CODEC)
-    return observability.RequestLog(SecurityHeaders(negotiated))
+    settled = ComputeRequests(negotiated, CODEC, compute.RESOURCES)
+    return observability.RequestLog(SecurityHeaders(settled))
 
 
 def create_app(

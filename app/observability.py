@@ -16,8 +16,8 @@ HEALTH = ("/livez", "/readyz")
 Event = dict[str, object]
 
 
-QUIET = ("alembic", "databases")
-"""Libraries that tell at every start what nobody asked."""
+QUIET = ("alembic", "databases", "httpcore", "httpx")
+"""Libraries that tell what nobody asked; httpcore tells tokens."""
 
 
 def configure_logging(level: str) -> None:

@@ -25,9 +25,14 @@ from app.settings import Settings
 
 WELCOME = """
 Floating IPs listens on {url}
-  Swagger UI  {url}/docs   (Authorize with the token admin:demo)
-  curl        curl -X POST -H 'X-Auth-Token: admin:demo' {url}/os-floating-ips
+  Swagger UI  {url}/docs   (Authorize with {token})
+  curl        curl -X POST -H {header} {url}/os-floating-ips
 """
+NOAUTH = {"token": "the token admin:demo", "header": "'X-Auth-Token: admin:demo'"}
+KEYSTONE = {
+    "token": "a token of Keystone",
+    "header": '"X-Auth-Token: $(openstack token issue -f value -c id)"',
+}
 
 GRACE = 10
 """Seconds that requests under way have when the service is told to stop."""
@@ -47,7 +52,8 @@ def check_exposure(settings: Settings, host: str) -> None:
             "DATABASE_URL is set and FLOATING_IPS_AUTH is not: say how callers are "
             "known (noauth believes whatever they say)."
         )
-    if not (settings.allow_insecure or _is_loopback(host)):
+    believes = settings.auth != "keystone" and not settings.allow_insecure
+    if believes and not _is_loopback(host):
         raise CannotServe(
             f"With FLOATING_IPS_AUTH=noauth the service listens on loopback alone, not "
             f"on {host}; FLOATING_IPS_ALLOW_INSECURE=true lifts that."
@@ -106,7 +112,8 @@ def serve(
         asyncio.run(_fill(settings))
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
-    print(WELCOME.format(url=f"http://{shown}:{port}"), flush=True)
+    how = KEYSTONE if auth == "keystone" else NOAUTH
+    print(WELCOME.format(url=f"http://{shown}:{port}", **how), flush=True)
     watch = postgres.keep_alive if postgres else _nothing
     config = _config(settings, workers)
     if workers == 1:
@@ -141,6 +148,7 @@ def _config(settings: Settings, workers: int) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # Only `links` reads them, and only if it may.
         timeout_graceful_shutdown=GRACE,
     )
 

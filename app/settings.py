@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import quote, urlsplit
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 POOL_NAME = r"^[A-Za-z0-9._-]{1,64}$"
 """What the name of a pool looks like; `null`, which XML needs, is no name."""
+
+KEYSTONE_URL = re.compile(r"https?://[\w.:\[\]-]+(/[\w.~-]+)*/v3", re.ASCII)
 
 DATABASE_SCHEMES = ("postgresql", "postgres")
 
@@ -28,7 +30,10 @@ class Settings(BaseSettings):
     """Read once, where the process starts, and handed down from there."""
 
     model_config = SettingsConfigDict(
-        env_prefix="FLOATING_IPS_", frozen=True, env_ignore_empty=True
+        env_prefix="FLOATING_IPS_",
+        frozen=True,
+        env_ignore_empty=True,
+        hide_input_in_errors=True,
     )
 
     database_password_file: Path | None = Field(
@@ -46,12 +51,56 @@ class Settings(BaseSettings):
     pg_bindir: Path | None = Field(
         default=None, description="Folder with `postgres` and `initdb` to embed."
     )
-    auth: Literal["noauth"] | None = Field(
+    auth: Literal["noauth", "keystone"] | None = Field(
         default=None,
-        description="How callers are known; must be chosen where DATABASE_URL is set.",
+        description="How callers are known, `noauth` or `keystone`; must be chosen "
+        "where DATABASE_URL is set.",
     )
     allow_insecure: bool = Field(
         default=False, description="Let `noauth` listen beyond the loopback address."
+    )
+    keystone_url: str | None = Field(
+        default=None,
+        validate_default=True,
+        description="Where the Identity API is: http(s)://…/v3.",
+    )
+    keystone_username: str | None = Field(
+        default=None,
+        validate_default=True,
+        description="The service's own user; its role `service` or `admin` lets it "
+        "look at tokens.",
+    )
+    keystone_password_file: Path | None = Field(
+        default=None, description="File with the password of that user."
+    )
+    keystone_password: SecretStr | None = Field(
+        default=None,
+        validate_default=True,
+        description="The password itself, if it is in no file.",
+    )
+    keystone_project_name: str | None = Field(
+        default=None,
+        validate_default=True,
+        description="The project that the service's user acts in.",
+    )
+    keystone_user_domain_name: str = Field(
+        default="Default", min_length=1, description="The domain of that user."
+    )
+    keystone_project_domain_name: str = Field(
+        default="Default", min_length=1, description="The domain of that project."
+    )
+    keystone_cache_seconds: int = Field(
+        default=60,
+        ge=0,
+        le=3600,
+        description="How long a token is believed without asking Keystone again; a "
+        "revoked one is refused after that.",
+    )
+    keystone_timeout: int = Field(
+        default=2_000,
+        ge=100,
+        le=60_000,
+        description="Milliseconds that Keystone may take for an answer.",
     )
     default_pool: str = Field(
         default="public",
@@ -95,6 +144,11 @@ class Settings(BaseSettings):
         le=600_000,
         description="Milliseconds that a client may take to send a request whole, and "
         "to take more of an answer.",
+    )
+    trust_proxy: bool = Field(
+        default=False,
+        description="Make links of X-Forwarded-Proto, -Host and -Prefix; only behind a "
+        "proxy that sets them.",
     )
     drain: int = Field(
         default=0,
@@ -140,6 +194,54 @@ class Settings(BaseSettings):
             return url
         password = quote(file.read_text().strip("\r\n"), safe="")
         return parts._replace(netloc=f"{user}:{password}@{hosts}").geturl()
+
+    @field_validator("keystone_url")
+    @classmethod
+    def _an_identity_api(cls, url: str | None) -> str | None:
+        """Return the URL without a slash at its end.
+
+        Raises ValueError.
+        """
+        if url is None:
+            return None
+        url = url.rstrip("/")
+        if not KEYSTONE_URL.fullmatch(url) or urlsplit(url).port == 0:
+            raise ValueError("must be http(s)://…/v3, with no user, query or fragment")
+        return url
+
+    @field_validator("keystone_password")
+    @classmethod
+    def _one_password(
+        cls, password: SecretStr | None, info: ValidationInfo
+    ) -> SecretStr | None:
+        """Read the password out of its file, if it is there.
+
+        Raises ValueError, OSError.
+        """
+        file: Path | None = info.data.get("keystone_password_file")
+        if file is None:
+            return password
+        if password is not None:
+            raise ValueError("is set, and so is its file: one of them will do")
+        return SecretStr(file.read_text().strip("\r\n")) or None
+
+    @field_validator(
+        "keystone_url",
+        "keystone_username",
+        "keystone_password",
+        "keystone_project_name",
+    )
+    @classmethod
+    def _complete(
+        cls, value: str | SecretStr | None, info: ValidationInfo
+    ) -> str | SecretStr | None:
+        """Ask for all that Keystone takes, if it is chosen.
+
+        Raises ValueError.
+        """
+        if info.data.get("auth") == "keystone" and not value:
+            raise ValueError("must be set where FLOATING_IPS_AUTH is keystone")
+        return value
 
     @field_validator("default_pool")
     @classmethod

@@ -22,7 +22,7 @@ def settings() -> str:
     lines = ["| setting | default | |", "|---|---|---|"]
     for name, field in Settings.model_fields.items():
         variable = field.validation_alias or f"FLOATING_IPS_{name.upper()}"
-        default = "" if field.default is None else f"`{str(field.default).lower()}`"
+        default = "" if field.default is None else f"`{_as_set(field.default)}`"
         bounds = [
             f"{word} {getattr(limit, kind)}"
             for limit in field.metadata
@@ -32,6 +32,10 @@ def settings() -> str:
         within = f" ({' '.join(bounds)})" if bounds else ""
         lines.append(f"| `{variable}` | {default} | {field.description}{within} |")
     return "\n".join(lines)
+
+
+def _as_set(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def operations() -> str:

@@ -10,6 +10,9 @@ from app.faces.next_steps import Links
 Declared: TypeAlias = dict[int | str, dict[str, Any]]
 """Responses of an operation, as FastAPI's `responses` takes them."""
 
+FOR_ANYBODY: dict[str, Any] = {"security": []}
+"""Of operations that need no identity."""
+
 LICENSE = {"name": "Apache License 2.0", "identifier": "Apache-2.0"}
 SERVERS = [{"url": "/", "description": "The service that sent this document."}]
 TAGS = [
@@ -24,6 +27,13 @@ TAGS = [
     },
     {"name": "history", "description": "Who held which address, and when."},
     {"name": "quotas", "description": "How many floating IPs a project may hold."},
+    {
+        "name": "compute",
+        "description": "Floating IPs as OpenStack Compute has them, for its clients: "
+        "JSON alone, ids that are UUIDs, microversions 2.1 to 2.35. The same is under "
+        "`/v2.1/{project_id}`, and without microversions under `/v2/{project_id}`.",
+    },
+    {"name": "versions", "description": "Where the versions of the API are."},
     {"name": "health", "description": "For load balancers; nobody is asked who."},
 ]
 """As Swagger UI shows them; generated clients name their modules after them."""
@@ -53,6 +63,13 @@ NEXT_PAGE = {
     }
 }
 HEADERS: dict[int, dict[str, Any]] = {
+    401: {
+        "WWW-Authenticate": {
+            "description": "Where tokens come from, if they come from Keystone.",
+            "schema": {"type": "string"},
+            "example": 'Keystone uri="https://keystone.example.net/v3"',
+        }
+    },
     409: {
         "Retry-After": {
             "description": "Seconds to wait, if the first request with the same "

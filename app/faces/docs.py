@@ -1,7 +1,7 @@
 """OpenAPI of every face, and Swagger UI from this machine alone."""
 
 from collections.abc import Iterable
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
@@ -9,7 +9,9 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from app.faces import swagger_ui
+from app.faces.compute.described import add_microversions
 from app.faces.described import LICENSE, SERVERS, TAGS
+from app.wire.negotiation import is_aside
 from app.wire.openapi import dual
 from app.wire.openapi_components import share
 from app.wire.xml_codec import Codec
@@ -37,8 +39,9 @@ TOKEN = {
     "type": "apiKey",
     "in": "header",
     "name": "X-Auth-Token",
-    "description": "Without Keystone it is `user:project`, and believed: `joe:demo` is "
-    "a member of the project `demo`, `admin:demo` an admin, `reader:demo` may look.",
+    "description": "With Keystone, a token of it that is scoped to a project. Without "
+    "it is `user:project`, and believed: `joe:demo` is a member of the project `demo`, "
+    "`admin:demo` an admin, `reader:demo` may look.",
 }
 
 
@@ -68,6 +71,10 @@ def _described(api: FastAPI) -> dict[str, Any]:
     )
     document["components"]["securitySchemes"] = {"token": TOKEN}
     document["security"] = [{"token": []}]
+    add_microversions(document)
+    # The draft first: readers begin with it.
+    paths = document["paths"].items()
+    document["paths"] = dict(sorted(paths, key=lambda item: is_aside(item[0])))
     for item in document["paths"].values():
         for operation in item.values():
             operation["summary"] = _first_sentence(operation["description"])
@@ -81,8 +88,20 @@ def _first_sentence(description: str) -> str:
 
 
 def examples_of(envelope: type[BaseModel]) -> list[dict[str, Any]]:
-    """Build one document for each root of an envelope from its members' examples."""
-    return [{root: _example(field)} for root, field in envelope.model_fields.items()]
+    """Build documents of an envelope from its members' examples.
+
+    That is one with the roots that it has to have, or else one for each root.
+    """
+    roots = {_name(*each): each[1] for each in envelope.model_fields.items()}
+    needed = {root: field for root, field in roots.items() if field.is_required()}
+    if needed:
+        return [{root: _example(field) for root, field in needed.items()}]
+    return [{root: _example(field)} for root, field in roots.items()]
+
+
+def _name(name: str, field: FieldInfo) -> str:
+    """Return the name that a member has in JSON."""
+    return field.serialization_alias or field.alias or name
 
 
 def _example(field: FieldInfo) -> Any:
@@ -90,19 +109,13 @@ def _example(field: FieldInfo) -> Any:
     if field.examples:
         return field.examples[0]
     model, is_list = _model_of(field.annotation)
-    inner = {
-        member.alias or name: _example(member)
-        for name, member in model.model_fields.items()
-    }
+    inner = {_name(*each): _example(each[1]) for each in model.model_fields.items()}
     return [inner] if is_list else inner
 
 
 def _model_of(annotation: Any) -> tuple[type[BaseModel], bool]:
-    """Find the model in `Model`, `Model | None` or `list[Model]`."""
-    options = get_args(annotation) or (annotation,)
-    model = next(each for each in options if _is_model(each))
-    return model, not _is_model(annotation) and type(None) not in options
-
-
-def _is_model(annotation: Any) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+    """Find the model in `Model`, `Model | None`, `list[Model]` or their like."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation, False
+    first = get_args(annotation)[0]
+    return _model_of(first)[0], get_origin(annotation) is list or _model_of(first)[1]

@@ -1,13 +1,13 @@
 """Whether the process lives, and whether it can serve."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from app.database import connection
 from app.errors import Unavailable
-from app.faces.described import Declared, refusal
+from app.faces.described import FOR_ANYBODY, Declared, refusal
 from app.faces.http import DatabaseDep, answer
 
 router = APIRouter(tags=["health"])
@@ -34,9 +34,6 @@ class Health(BaseModel):
 def _says(status: str) -> Declared:
     example = {"application/json": {"example": {"status": status}}}
     return {200: {"description": "All is well.", "content": example}}
-
-
-FOR_ANYBODY: dict[str, Any] = {"security": []}
 
 
 @router.get(

@@ -11,6 +11,8 @@ from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 
 from app.errors import ApiError, PathNotFound, fault_body, quote
+from app.faces.compute import STATUSES
+from app.wire.compute import PREFIX
 
 log = structlog.get_logger()
 
@@ -34,6 +36,12 @@ RULES = {
 """pydantic's kinds of errors whose own words would not do."""
 
 
+Statuses = Mapping[type[ApiError], int]
+
+OWN_STATUSES: dict[str, Statuses] = {f"{PREFIX}/": STATUSES}
+"""By the prefix of a face: the refusals that have another status there."""
+
+
 def install(api: FastAPI) -> None:
     """Answer every exception of the application with a fault."""
     api.add_exception_handler(ApiError, _refuse)
@@ -49,9 +57,16 @@ def _render(
     return Response(content, status, headers, "application/json")
 
 
-async def _refuse(_request: Request, error: Exception) -> Response:
+async def _refuse(request: Request, error: Exception) -> Response:
     assert isinstance(error, ApiError)  # noqa: S101  # what it was installed for
-    return _render(error.status, str(error), error.headers)
+    return _render(_status(request, error), str(error), error.headers)
+
+
+def _status(request: Request, error: ApiError) -> int:
+    for prefix, statuses in OWN_STATUSES.items():
+        if request.scope["path"].startswith(prefix):
+            return statuses.get(type(error), error.status)
+    return error.status
 
 
 async def _refuse_invalid(_request: Request, error: Exception) -> Response:

@@ -177,6 +177,7 @@ SELECT format('%s is missing or not valid', name)
            floating_ip_tags_pkey,
            fixed_ips_pkey, fixed_ip_is_of_the_same_project,
            fixed_ip_is_of_its_servers_project, one_floating_ip_per_fixed_ip,
+           fixed_ips_uuid_key, pools_uuid_key, servers_uuid_key,
            one_owner_at_a_time, one_open_interval_per_floating_ip,
            interval_does_not_end_before_it_begins,
            history_is_ended_once, history_of_the_present_stays,

@@ -232,6 +232,18 @@ async def allow(tx: Tx, project_id: str, allowed: int) -> None:
     await deal(tx, [project_id], allowed)
 
 
+RESET = "UPDATE quotas SET allowed = NULL WHERE project_id = $1"
+
+
+async def reset(tx: Tx, project_id: str, default: int) -> None:
+    """Let the project hold as many floating IPs as the default says.
+
+    Locks the project's quota and all its shares until the transaction ends.
+    """
+    await tx.execute(RESET, project_id)
+    await deal(tx, [project_id], default)
+
+
 LOCK = """
 SELECT project_id
   FROM quotas

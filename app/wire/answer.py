@@ -5,7 +5,8 @@ Source: RFC 9110 sections 8.6, 8.8.3, 9.3.2, 12.5.5 and 15.3.5; NEGOTIATION 2.1.
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Literal, TypeAlias
+from types import TracebackType
+from typing import Literal, Self, TypeAlias
 
 from pydantic_core import to_json
 from starlette.types import Message, Scope, Send
@@ -30,7 +31,9 @@ class Answer:
     """The `send` of one request: an ASGI callable that the app is given.
 
     An answer in JSON is held back if XML is to be sent, one of another type passes
-    piece by piece, and Starlette's refusals in plain text become faults.
+    piece by piece, and Starlette's refusals in plain text become faults. The app runs
+    in its `async with` block: what that raises before anything has been sent is
+    answered, and raised further unless it is a refusal.
     """
 
     __slots__ = (
@@ -63,6 +66,26 @@ class Answer:
         """Whether anything has been sent, so that nothing else can be."""
         self.failure: Unwritable | None = None
         """What is to be raised for the log once the app is done."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        _kind: type[BaseException] | None,
+        error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> bool:
+        if error is None and self.failure is not None:
+            raise self.failure
+        if self.started or not isinstance(error, Exception):
+            return False
+        if isinstance(error, ApiError):
+            await self.refuse(error)
+            return True
+        await self.fail()
+        # The server writes the log.
+        return False
 
     async def __call__(self, message: Message) -> None:
         """Take a message of the app."""

@@ -8,11 +8,11 @@ Source: RFC 9110 section 12; NEGOTIATION 2.
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.errors import ApiError, NotAcceptable
+from app.errors import NotAcceptable
 from app.wire import entity_tags
 from app.wire.accept import JSON, OFFERS, XML, Offer, choose
 from app.wire.answer import Answer
-from app.wire.request_body import Fields, header_fields, prepare
+from app.wire.request_body import Fields, header_fields, json_or_xml, prepare
 from app.wire.xml_codec import Codec
 
 SUFFIXES = {".json": JSON, ".xml": XML}
@@ -27,7 +27,7 @@ _ASIDE = (
     "/services/Cloud",
     "/v2",
 )
-_EXACTLY_ASIDE = frozenset(_ASIDE)
+_EXACTLY_ASIDE = frozenset((*_ASIDE, "/", "/v1.1", "/v1.1/"))
 _BELOW_ASIDE = (*(f"{path}/" for path in _ASIDE), "/v2.")
 _UNACCEPTABLE = (
     f"This service sends {', '.join(offer.media_type for offer in OFFERS)}; "
@@ -46,6 +46,7 @@ class ContentNegotiation:
     def __init__(self, app: ASGIApp, codec: Codec) -> None:
         self.app = app
         self._codec = codec
+        self._settle_body = json_or_xml(codec)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -57,25 +58,15 @@ class ContentNegotiation:
         answer = Answer(scope, send, offer or JSON, self._codec)
         inner = _rewritten(scope, fields, path, offer or JSON)
         try:
-            if offer is None:
-                raise NotAcceptable(_UNACCEPTABLE)
-            inner, receive = await prepare(
-                inner, receive, fields, self._codec, answer.refuse_later
-            )
-            await self.app(inner, receive, answer)
-        except ApiError as refusal:
-            if answer.started:
-                raise
-            await answer.refuse(refusal)
-        except Exception:
-            if not answer.started:
-                await answer.fail()
-            # The server writes the log.
-            raise
+            async with answer:
+                if offer is None:
+                    raise NotAcceptable(_UNACCEPTABLE)
+                inner, receive = await prepare(
+                    inner, receive, fields, self._settle_body, answer.refuse_later
+                )
+                await self.app(inner, receive, answer)
         finally:
-            _report(inner, scope)
-        if answer.failure is not None:
-            raise answer.failure
+            report(inner, scope)
 
 
 def is_aside(path: str) -> bool:
@@ -128,7 +119,7 @@ def _with_inner_tags(
     return inner
 
 
-def _report(inner: Scope, scope: Scope) -> None:
+def report(inner: Scope, scope: Scope) -> None:
     """Tell what stands outside, like the log of requests, which route it was."""
     if inner is not scope:
         scope.update({key: inner[key] for key in _FROM_INSIDE if key in inner})

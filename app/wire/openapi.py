@@ -37,7 +37,7 @@ def dual(document: Schema, codec: Codec, examples: Examples | None = None) -> Sc
 
     An example comes from the operation, from `examples` or from the model, in this
     order. One with null in it must come from `examples`: FastAPI drops nulls wherever
-    else they stand. Paths that are not negotiated stay as they are.
+    else they stand. Paths that are not negotiated get their examples in JSON alone.
 
     Raises Unwritable if an example is not what its schema says.
     """
@@ -45,17 +45,19 @@ def dual(document: Schema, codec: Codec, examples: Examples | None = None) -> Sc
     forms = _Forms(components, examples or {})
     requests = _Direction(codec.requests, codec.write_request)
     answers = _Direction({*codec.answers, *FAULTS}, codec.write)
-    for operation in _operations(document):
-        forms.add(operation.get("requestBody", {}), requests)
-        for status, response in operation.get("responses", {}).items():
-            forms.add(response, answers, status)
+    for path, operation in _operations(document):
+        bodies = {"": operation.get("requestBody", {}), **operation["responses"]}
+        for status, body in bodies.items():
+            if is_aside(path):
+                forms.exemplify(body)
+            else:
+                forms.add(body, answers if status else requests, status)
     return document
 
 
-def _operations(document: Schema) -> Iterator[Schema]:
+def _operations(document: Schema) -> Iterator[tuple[str, Schema]]:
     for path, item in document.get("paths", {}).items():
-        if not is_aside(path):
-            yield from (each for each in item.values() if isinstance(each, dict))
+        yield from ((path, each) for each in item.values() if isinstance(each, dict))
 
 
 @dataclass(slots=True)
@@ -67,14 +69,21 @@ class _Forms:
     wrapped: set[str] = field(default_factory=set)
     """The components whose lists have their hint."""
 
+    def exemplify(self, body: Schema) -> None:
+        """Add its examples to a body in JSON."""
+        json_form = body.get("content", {}).get(JSON_OFFER.media_type)
+        if json_form is not None:
+            _forget_null(json_form)
+            examples = self._examples_of(json_form)
+            _add_examples(json_form, {_root(each): each for each in examples})
+
     def add(self, body: Schema, direction: _Direction, status: str = "") -> None:
         """Add the XML form to a body in JSON, if all its roots are known."""
         content = body.get("content", {})
         json_form = content.get(JSON_OFFER.media_type)
         if json_form is None or XML_OFFER.media_type in content:
             return
-        # The service takes `null` for no body; generators of clients stumble over it.
-        json_form["schema"] = _without_null(json_form.get("schema", {}))
+        _forget_null(json_form)
         inner = self._inner_schemas(json_form["schema"])
         if not inner or any(root not in direction.roots for root in inner):
             return
@@ -151,6 +160,11 @@ class _Forms:
             self._wrap_lists(self.components[name])
         for below in _below(schema):
             self._wrap_lists(below)
+
+
+def _forget_null(form: Schema) -> None:
+    """Say nothing of `null` for no body: generators of clients stumble over it."""
+    form["schema"] = _without_null(form.get("schema", {}))
 
 
 def _below(schema: Schema) -> Iterator[Schema]:

@@ -1,6 +1,7 @@
 """Brings the body of a request to the app: as JSON, and within its bound.
 
-A body in JSON streams through unread; one in XML is read whole and becomes JSON.
+A body in JSON streams through unread; one of another type, such as XML, is read whole
+and becomes JSON.
 
 Source: RFC 9110 sections 8.3, 8.4, 15.5.14 and 15.5.16; RFC 9112 section 6.3.
 """
@@ -16,9 +17,15 @@ from app.wire.xml_codec import Codec
 from app.wire.xml_reader import MAX_BODY
 
 Fields: TypeAlias = dict[bytes, list[bytes]]
-"""The lines of the header fields that negotiation reads, by name."""
+"""The lines of the header fields that are read here, by name."""
 
 Refuse: TypeAlias = Callable[[ApiError], None]
+
+ToJSON: TypeAlias = Callable[[bytes], bytes]
+"""Makes JSON of a whole body of another type. Raises MalformedBody."""
+
+Settle: TypeAlias = Callable[[Fields], ToJSON | None]
+"""Tells how a body becomes JSON; None if it is. Raises UnsupportedType."""
 
 READ_HERE = frozenset(
     {
@@ -28,7 +35,9 @@ READ_HERE = frozenset(
         b"content-type",
         b"if-match",
         b"if-none-match",
+        b"openstack-api-version",
         b"transfer-encoding",
+        b"x-openstack-nova-api-version",
     }
 )
 
@@ -41,7 +50,7 @@ _BODY_FIELDS = frozenset(
 
 
 def header_fields(scope: Scope) -> Fields:
-    """Return the header fields that negotiation reads."""
+    """Return the header fields that `wire` reads."""
     fields: Fields = {}
     for name, value in scope["headers"]:
         if name in READ_HERE:
@@ -50,11 +59,12 @@ def header_fields(scope: Scope) -> Fields:
 
 
 async def prepare(
-    scope: Scope, receive: Receive, fields: Fields, codec: Codec, refuse: Refuse
+    scope: Scope, receive: Receive, fields: Fields, settle: Settle, refuse: Refuse
 ) -> tuple[Scope, Receive]:
     """Return scope and receive for an app that reads JSON only.
 
-    `refuse` is called, while the app runs, if a body without a length grows too long.
+    `settle` is asked if there is a body. `refuse` is called, while the app runs, if a
+    body without a length grows too long.
 
     Raises MalformedBody, TooLarge or UnsupportedType.
     """
@@ -68,13 +78,13 @@ async def prepare(
             raise MalformedBody(ENDS_EARLY)
         if not _has_body(peeked[-1]):
             return scope, _replay(peeked, receive)
-    media_type = _media_type(fields)
+    to_json = settle(fields)
     if length is not None and length > MAX_BODY:
         raise TooLarge(MAX_BODY)
     counted = _counted(_replay(peeked, receive), refuse)
-    if not _IS_XML[media_type.name]:
+    if to_json is None:
         return scope, counted
-    body = codec.decode(await _read(counted), media_type.charset)
+    body = to_json(await _read(counted))
     message = {"type": "http.request", "body": body, "more_body": False}
     return _with_json(scope, len(body)), _replay([message], receive)
 
@@ -110,14 +120,34 @@ def _has_body(message: Message) -> bool:
     return bool(message.get("body"))
 
 
-def _media_type(fields: Fields) -> MediaType:
-    """Return what the body is; raises UnsupportedType unless it can be read."""
+def json_or_xml(codec: Codec) -> Settle:
+    """Return what settles that a body may be JSON or XML that the codec knows."""
+
+    def settle(fields: Fields) -> ToJSON | None:
+        media_type = _media_type(fields)
+        if not _IS_XML[media_type.name]:
+            return None
+        return lambda body: codec.decode(body, media_type.charset)
+
+    return settle
+
+
+def refuse_codings(fields: Fields) -> None:
+    """Refuse a body that is compressed.
+
+    Raises UnsupportedType.
+    """
     codings = b",".join(fields.get(b"content-encoding", ())).decode("latin-1")
     if codings.strip().lower() not in ("", "identity"):
         raise UnsupportedType(
             f"A body in the coding {quote(codings)} cannot be read.",
             {"Accept-Encoding": "identity"},
         )
+
+
+def _media_type(fields: Fields) -> MediaType:
+    """Return what the body is; raises UnsupportedType unless it can be read."""
+    refuse_codings(fields)
     values = [value.decode("latin-1") for value in fields.get(b"content-type", ())]
     media_type = parse_content_type(values[0]) if len(values) == 1 else None
     if media_type is None or media_type.name not in _IS_XML:

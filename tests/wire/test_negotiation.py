@@ -608,7 +608,7 @@ async def test_a_crash_outside_of_all_handlers_is_a_fault(
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         raise RuntimeError("secret")
 
-    reply = await ask(ContentNegotiation(app, CODEC), "GET", "/", [wanted])
+    reply = await ask(ContentNegotiation(app, CODEC), "GET", "/any", [wanted])
 
     checked = check_xml_fault if wanted == WANT_XML else check_json_fault
     checked(reply.body, "computeFault", 500)
@@ -631,7 +631,7 @@ async def test_a_crash_behind_a_held_answer_is_a_fault() -> None:
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         raise RuntimeError
 
-    reply = await ask(ContentNegotiation(app, CODEC), "GET", "/", [WANT_XML])
+    reply = await ask(ContentNegotiation(app, CODEC), "GET", "/any", [WANT_XML])
 
     check_xml_fault(reply.body, "computeFault", 500)
 

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchem
 from app.auth import PROJECT_ID, PROJECT_ID_SCHEMA, Caller, MemberDep, ReaderDep, Role
 from app.database import Tx, connection
 from app.errors import MemberForbidden, ServerNotFound
-from app.faces import next_steps
+from app.faces import next_steps, registering
 from app.faces.described import NEXT_PAGE, ONCE, refusals, success
 from app.faces.http import (
     IP_SCHEMA,
@@ -114,6 +114,20 @@ FixedIP = Annotated[
 ]
 
 
+ServerName = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=255,
+        description="Any printable text without space at either end.",
+        examples=["web"],
+        # What patterns can say of the rule; the rest of it is `is_name`'s.
+        json_schema_extra={"pattern": r"^\S(.*\S)?$"},
+    ),
+    AfterValidator(_printable),
+]
+
+
 class RegisterServer(BaseModel):
     """The server to register."""
 
@@ -121,18 +135,7 @@ class RegisterServer(BaseModel):
         extra="forbid", json_schema_extra={"xml": {"name": "server"}}
     )
 
-    name: Annotated[
-        str,
-        Field(
-            min_length=1,
-            max_length=255,
-            description="Any printable text without space at either end.",
-            examples=["web"],
-            # What patterns can say of the rule; the rest of it is `is_name`'s.
-            json_schema_extra={"pattern": r"^\S(.*\S)?$"},
-        ),
-        AfterValidator(_printable),
-    ]
+    name: ServerName
     fixed_ips: Annotated[
         Annotated[list[FixedIP], Field(json_schema_extra={"uniqueItems": True})] | None,
         Field(
@@ -220,22 +223,11 @@ async def register_server(
     asked = body.server
     _refuse_what_is_the_admins(caller, asked)
     owner = replace(caller, project_id=asked.project_id or caller.project_id)
-    fixed_ips = asked.fixed_ips or settings.fixed_range
 
     async def change(tx: Tx) -> Response:
-        if settings.auto_associate:
-            server = await registration.register_with_floating_ip(
-                tx,
-                owner,
-                asked.name,
-                fixed_ips,
-                settings.default_pool,
-                settings.default_quota,
-            )
-        else:
-            server = await registration.register(
-                tx, owner.project_id, asked.name, fixed_ips
-            )
+        server = await registering.register(
+            tx, owner, asked.name, asked.fixed_ips or (), settings
+        )
         return answer(OneServer(server=_shape(server)))
 
     return await once(caller, change)

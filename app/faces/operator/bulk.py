@@ -118,6 +118,17 @@ def _no_null(name: str | None) -> str | None:
     return name
 
 
+PoolName = Annotated[
+    str | None,
+    Field(
+        pattern=POOL_NAME,
+        description="Created if there is none of that name.",
+        examples=["public"],
+    ),
+    AfterValidator(_no_null),
+]
+
+
 class BulkCreate(BaseModel):
     """Addresses to add, and the pool they are for."""
 
@@ -126,15 +137,7 @@ class BulkCreate(BaseModel):
     )
 
     ip_range: IPRange
-    pool: Annotated[
-        str | None,
-        Field(
-            pattern=POOL_NAME,
-            description="Created if there is none of that name.",
-            examples=["public"],
-        ),
-        AfterValidator(_no_null),
-    ] = None
+    pool: PoolName = None
     interface: Interface = "eth0"
 
 
@@ -190,6 +193,18 @@ REQUESTS: Envelopes = (BulkCreateBody, BulkDeleteBody)
 ANSWERS: Envelopes = (AddressInfos, OneBulkCreated, BulkDeleted)
 
 
+def address_info(row: pools.PoolAddress) -> AddressInfo:
+    """Shape an address of a pool as a member of the list."""
+    return AddressInfo(
+        address=row.address,
+        pool=row.pool,
+        interface=row.interface,
+        project_id=row.project_id,
+        instance_uuid=row.server_uuid,
+        fixed_ip=row.fixed_ip,
+    )
+
+
 @router.get(
     "/os-floating-ips-bulk",
     response_model=AddressInfos,
@@ -208,17 +223,7 @@ async def list_floating_ips_bulk(
         found = await pools.page(lent, marker, limit + 1)
     page = found[:limit]
     links = next_page(request, found, limit, page[-1].address if page else None)
-    infos = [
-        AddressInfo(
-            address=row.address,
-            pool=row.pool,
-            interface=row.interface,
-            project_id=row.project_id,
-            instance_uuid=row.server_uuid,
-            fixed_ip=row.fixed_ip,
-        )
-        for row in page
-    ]
+    infos = [address_info(row) for row in page]
     return answer(AddressInfos(floating_ip_info=infos), headers=links)
 
 

@@ -8,7 +8,14 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from app.auth import PROJECT_ID, PROJECT_ID_SCHEMA, AdminDep, ReaderDep, Role
+from app.auth import (
+    PROJECT_ID,
+    PROJECT_ID_SCHEMA,
+    AdminDep,
+    Caller,
+    ReaderDep,
+    Role,
+)
 from app.database import Tx, connection
 from app.errors import InvalidValue, OtherProject
 from app.faces import next_steps
@@ -68,7 +75,11 @@ REQUESTS: Envelopes = (QuotaSetBody,)
 ANSWERS: Envelopes = (OneQuotaSet,)
 
 
-def _read_project_id(text: str) -> str:
+def read_project_id(text: str) -> str:
+    """Read the id of a project, which need not be known.
+
+    Raises InvalidValue.
+    """
     if not PROJECT_ID.fullmatch(text):
         raise InvalidValue("project_id", "must be 1 to 255 visible characters", text)
     return text
@@ -81,8 +92,17 @@ ProjectId = Annotated[
         examples=["demo"],
         json_schema_extra=PROJECT_ID_SCHEMA,
     ),
-    AfterValidator(_read_project_id),
+    AfterValidator(read_project_id),
 ]
+
+
+def refuse_other(caller: Caller, project_id: str) -> None:
+    """Let only an admin look at another project's quota.
+
+    Raises OtherProject.
+    """
+    if project_id != caller.project_id and caller.role < Role.ADMIN:
+        raise OtherProject(project_id)
 
 
 @router.get(
@@ -97,8 +117,7 @@ async def show_quota_set(
     settings: SettingsDep,
 ) -> Response:
     """Show how many floating IPs a project may hold; another's only to an admin."""
-    if project_id != caller.project_id and caller.role < Role.ADMIN:
-        raise OtherProject(project_id)
+    refuse_other(caller, project_id)
     async with connection(database) as lent:
         quota = await quotas.show(lent, project_id, settings.default_quota)
     return _quota_set(project_id, quota.allowed)

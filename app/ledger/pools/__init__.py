@@ -8,7 +8,7 @@ listing    all addresses, page by page
 
 from app.ledger.pools.filling import MOST, Progress, add, count_added, limit, remove
 from app.ledger.pools.filling import take_out as take_out
-from app.ledger.pools.listing import PoolAddress, page
+from app.ledger.pools.listing import PoolAddress, behind, page
 from app.ledger.pools.named import find, find_or_create, names
 from app.ledger.pools.states import PoolState, add_up, set_quarantine, show, states
 
@@ -19,6 +19,7 @@ __all__ = [
     "Progress",
     "add",
     "add_up",
+    "behind",
     "count_added",
     "find",
     "find_or_create",

@@ -45,5 +45,12 @@ async def page(
     """
     if marker and await connection.fetchrow(IS_THERE, marker) is None:
         raise UnknownMarker(marker)
-    rows = await connection.fetch(PAGE, marker or BELOW_ALL, limit)
+    return await behind(connection, marker, limit)
+
+
+async def behind(
+    connection: Connection, address: Address | None, limit: int
+) -> list[PoolAddress]:
+    """Return the addresses behind one that may have left its pool by now."""
+    rows = await connection.fetch(PAGE, address or BELOW_ALL, limit)
     return [PoolAddress(*row) for row in rows]

@@ -1,0 +1,56 @@
+"""Serves Keystone on loopback; runs in the venv of Keystone, where the suite is not.
+
+python server.py PORT REQUESTS
+    Says "listening" once it does, and adds a line "METHOD /path status" to the file
+    REQUESTS for each answer.
+"""
+
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+PORT, REQUESTS = int(sys.argv[1]), Path(sys.argv[2])
+# Keystone reads the command line of whichever process imports it.
+del sys.argv[1:]
+
+from cheroot.wsgi import Server  # noqa: E402
+from keystone.server.wsgi import initialize_public_application  # noqa: E402
+
+THREADS = 16
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+
+
+class Logged:
+    """Keystone, with a line for each answer and no word of any token."""
+
+    def __init__(self) -> None:
+        self._app = initialize_public_application()
+        self._log = REQUESTS.open("a", buffering=1)
+
+    def __call__(
+        self, environ: Environ, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        def start(status: str, *rest: Any) -> Any:
+            request = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
+            self._log.write(f"{request} {status[:3]}\n")
+            return start_response(status, *rest)
+
+        answer: Iterable[bytes] = self._app(environ, start)
+        return answer
+
+
+def main() -> None:
+    """Serve until a signal ends the process."""
+    server = Server(
+        ("127.0.0.1", PORT), Logged(), numthreads=THREADS, request_queue_size=128
+    )
+    server.prepare()
+    print("listening", flush=True)
+    server.serve()
+
+
+if __name__ == "__main__":
+    main()
