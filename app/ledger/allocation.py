@@ -44,7 +44,6 @@ WITH own AS (
     SELECT address
       FROM addresses
      WHERE pool_id = $4 AND state = 'resting' AND rests_until <= now()
-       AND rests_for <> $1
      ORDER BY rests_until
      LIMIT 1
        FOR UPDATE SKIP LOCKED
@@ -83,6 +82,7 @@ WITH own AS (
     SELECT address
       FROM addresses
      WHERE pool_id = $4 AND state = 'resting' AND rests_until <= now()
+       AND rests_for <> $1
      ORDER BY rests_until
      LIMIT $6 - (SELECT count(*) FROM own) - (SELECT count(*) FROM free)
               - (SELECT count(*) FROM free_before)
