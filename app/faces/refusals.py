@@ -10,8 +10,9 @@ from fastapi.routing import iter_route_contexts
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 
-from app.errors import ApiError, PathNotFound, fault_body, quote
+from app.errors import ApiError, PathNotFound, quote
 from app.faces.compute import STATUSES
+from app.faults import fault_body
 from app.wire.compute import PREFIX
 
 log = structlog.get_logger()
