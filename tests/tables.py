@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import app.main  # noqa: F401  # Brings every refusal with it.
-from app import faults
+from app import errors, faults
 from app.errors import ApiError
 from app.settings import Settings
 
