@@ -150,17 +150,28 @@ RETURNING number
 """
 
 GIVE_BACK_TO_THE_FIRST = """
-UPDATE quota_shares SET room = room + $2 WHERE project_id = $1 AND number = 0
+UPDATE quota_shares
+   SET room = room + $2
+ WHERE project_id = $1 AND number = 0
+RETURNING number
 """
+
+IS_SEEN = "SELECT true FROM quotas WHERE project_id = $1"
 
 
 async def give_back(tx: Tx, project_id: str, count: int = 1) -> None:
-    """Count so many floating IPs less for the project.
+    """Count so many floating IPs less for the project; of one never seen, nothing.
+
+    Shares that were dealt anew while it waited for one are gone: it looks again.
 
     Locks a share of the project's quota until the transaction ends.
     """
-    if await tx.fetchval(GIVE_BACK_TO_ANY, project_id, count) is None:
-        await tx.execute(GIVE_BACK_TO_THE_FIRST, project_id, count)
+    while (
+        await tx.fetchval(GIVE_BACK_TO_ANY, project_id, count) is None
+        and await tx.fetchval(GIVE_BACK_TO_THE_FIRST, project_id, count) is None
+        and await tx.fetchval(IS_SEEN, project_id)
+    ):
+        continue
 
 
 async def show(connection: Connection, project_id: str, default: int) -> Quota:
