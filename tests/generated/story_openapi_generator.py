@@ -27,10 +27,10 @@ class Client:
         self.health = sdk.HealthApi(api)
 
 
-def refusal(operation: Callable[..., Any], *arguments: object) -> Any:
+def refusal(operation: Callable[..., Any], *arguments: object, **headers: str) -> Any:
     """Call an operation that is refused, and return how."""
     try:
-        operation(*arguments)
+        operation(*arguments, **headers)
     except sdk.ApiException as refused:
         return refused
     raise AssertionError("it was not refused")
@@ -47,10 +47,15 @@ def register(client: Client) -> Any:
 def allocate(client: Client) -> Any:
     pools = client.pools.list_floating_ip_pools().floating_ip_pools
     assert "public" in [pool.name for pool in pools]
-    answer = client.floating_ips.allocate_floating_ip_with_http_info(
-        sdk.AllocateBody(pool="public")
+    answer, again = (
+        client.floating_ips.allocate_floating_ip_with_http_info(
+            idempotency_key="first", allocate_body=sdk.AllocateBody(pool="public")
+        )
+        for _ in range(2)
     )
-    assert answer.headers["etag"]
+    assert answer.headers["etag"] == again.headers["etag"]
+    assert again.headers["idempotency-replayed"] == "true"
+    assert again.data == answer.data
     floating_ip = answer.data.floating_ip
     assert floating_ip.fixed_ip is None
     assert floating_ip.instance_id is None
@@ -69,7 +74,11 @@ def associate(client: Client, floating_ip: Any, server: Any) -> None:
 
 
 def disassociate(client: Client, floating_ip: Any) -> None:
-    client.floating_ips.disassociate_floating_ip(floating_ip.id)
+    stale = refusal(
+        client.floating_ips.disassociate_floating_ip, floating_ip.id, if_match='"1"'
+    )
+    assert stale.data.compute_fault.code == 412
+    client.floating_ips.disassociate_floating_ip(floating_ip.id, if_match='"2"')
     shown = client.floating_ips.show_floating_ip(floating_ip.id)
     assert shown.floating_ip == floating_ip
 
