@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 LEDGER = "alembic/versions/0001_ledger.py"
+REQUESTS = "alembic/versions/0005_server_requests.py"
 PARTS = ("app", "alembic", "tests", "openapi", "pyproject.toml", "alembic.ini")
 
 
@@ -175,6 +176,110 @@ MUTATIONS = (
         "async with database.connection() as it, it.transaction():\n"
         "        lent = it.raw_connection\n",
         "tests/test_cancellation.py tests/test_allocation.py",
+    ),
+    Mutation(
+        "no lock on the address that is taken off a server",
+        "app/ledger/attachment.py",
+        "AND state = 'held'\n   FOR UPDATE\n",
+        "AND state = 'held'\n",
+        "tests/test_compute_actions.py",
+    ),
+    Mutation(
+        "a server may go while an address is put on it",
+        "app/ledger/attachment.py",
+        " FOR KEY SHARE\n",
+        "\n",
+        "tests/test_compute_actions.py",
+    ),
+    Mutation(
+        "an address is taken off whatever server has it",
+        "app/ledger/attachment.py",
+        "        raise NotAssociated(address, server_uuid)\n",
+        "        pass\n",
+        "tests/test_compute_actions.py",
+    ),
+    *(
+        Mutation(f"{name} of whatever project", path, text, instead, tests)
+        for name, path, text, instead, tests in (
+            (
+                "release by UUID",
+                "app/ledger/by_uuid.py",
+                "WHERE project_id = $1 AND floating_ip_uuid = $2",
+                "WHERE $1 <> '' AND floating_ip_uuid = $2",
+                "tests/test_cross_project.py",
+            ),
+            (
+                "action on a server",
+                "app/ledger/by_uuid.py",
+                "FROM servers WHERE project_id = $1 AND uuid = $2",
+                "FROM servers WHERE $1 <> '' AND uuid = $2",
+                "tests/test_cross_project.py",
+            ),
+            (
+                "floating IP shown",
+                "app/ledger/by_uuid.py",
+                " WHERE a.project_id = $1 AND a.floating_ip_uuid = $2\n",
+                " WHERE $1 <> '' AND a.floating_ip_uuid = $2\n",
+                "tests/test_cross_project.py",
+            ),
+            (
+                "server shown",
+                "app/ledger/instances.py",
+                " WHERE s.project_id = $1 AND s.uuid = $2\n",
+                " WHERE $1 <> '' AND s.uuid = $2\n",
+                "tests/test_cross_project.py",
+            ),
+            (
+                "marker",
+                "app/ledger/instances.py",
+                "FROM servers WHERE project_id = $1 AND uuid = $2",
+                "FROM servers WHERE $1 <> '' AND uuid = $2",
+                "tests/test_cross_project.py tests/test_compute_servers.py",
+            ),
+            (
+                "address put on a server",
+                "app/ledger/attachment.py",
+                " WHERE project_id = $1 AND address = $2 AND state = 'held'\n",
+                " WHERE $1 <> '' AND address = $2 AND state = 'held'\n",
+                "tests/test_cross_project.py",
+            ),
+        )
+    ),
+    *(
+        Mutation(
+            f"no constraint {name}",
+            REQUESTS,
+            text,
+            instead,
+            "tests/test_compute_servers.py",
+        )
+        for name, text, instead in (
+            (
+                "server_image_is_short",
+                "CHECK (length(image) <= 255)",
+                "CHECK (true)",
+            ),
+            (
+                "server_flavor_is_short",
+                "CHECK (length(flavor) BETWEEN 1 AND 255)",
+                "CHECK (true)",
+            ),
+            (
+                "server_metadata_is_an_object",
+                "CHECK (jsonb_typeof(metadata) = 'object')",
+                "CHECK (true)",
+            ),
+            (
+                "fixed_ips_uuid_key",
+                "\n        CONSTRAINT fixed_ips_uuid_key UNIQUE\n",
+                "\n",
+            ),
+            (
+                "pools_uuid_key",
+                "\n        CONSTRAINT pools_uuid_key UNIQUE\n",
+                "\n",
+            ),
+        )
     ),
     *(
         Mutation(f"no constraint {name}", LEDGER, text, instead, tests)
