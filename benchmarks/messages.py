@@ -25,9 +25,9 @@ def show(project: int, floating_ip_id: int) -> bytes:
     return _request("GET", f"{PATH}/{floating_ip_id}", project)
 
 
-def list_of_100(project: int) -> bytes:
+def list_of_100(project: int, token: str | None = None) -> bytes:
     """Ask for those of the project."""
-    return _request("GET", f"{PATH}?limit={LISTED}", project)
+    return _request("GET", f"{PATH}?limit={LISTED}", project, token=token)
 
 
 def release(project: int, floating_ip_id: int) -> bytes:
@@ -35,11 +35,13 @@ def release(project: int, floating_ip_id: int) -> bytes:
     return _request("DELETE", f"{PATH}/{floating_ip_id}", project)
 
 
-def _request(method: str, path: str, project: int, body: bytes = b"") -> bytes:
+def _request(
+    method: str, path: str, project: int, body: bytes = b"", token: str | None = None
+) -> bytes:
     lines = [
         f"{method} {path} HTTP/1.1",
         "Host: localhost",
-        f"X-Auth-Token: {ACTOR}:{project}",
+        f"X-Auth-Token: {token or f'{ACTOR}:{project}'}",
         "Accept: application/json",
     ]
     if body:

@@ -42,12 +42,15 @@ class DoesNotStart(Exception):
     """A server ended, or took too long, before it answered."""
 
 
-def service(settings: Settings) -> Serve:
+def service(settings: Settings, **env: str) -> Serve:
     """Return the service on a database; its worker reads the environment anew."""
-    return partial(_serve_service, settings)
+    return partial(_serve_service, settings, env)
 
 
-def _serve_service(settings: Settings, listener: socket.socket) -> None:
+def _serve_service(
+    settings: Settings, env: dict[str, str], listener: socket.socket
+) -> None:
+    os.environ.update(env)
     url = settings.database_url or ""
     os.environ["DATABASE_URL"] = url
     os.environ["FLOATING_IPS_AUTH"] = settings.auth or ""
