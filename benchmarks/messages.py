@@ -29,9 +29,9 @@ def show(project: int, floating_ip_id: int) -> bytes:
     return _request("GET", f"{PATH}/{floating_ip_id}", project)
 
 
-def list_of_100(project: int) -> bytes:
+def list_of_100(project: int, token: str | None = None) -> bytes:
     """Ask for those of the project."""
-    return _request("GET", f"{PATH}?limit={LISTED}", project)
+    return _request("GET", f"{PATH}?limit={LISTED}", project, token=token)
 
 
 def associate(project: int, floating_ip_id: int, fixed_ip: str) -> bytes:
@@ -73,12 +73,18 @@ def _post(path: str, project: int, body: object, *, user: str = ACTOR) -> bytes:
 
 
 def _request(
-    method: str, path: str, project: int, body: bytes = b"", *, user: str = ACTOR
+    method: str,
+    path: str,
+    project: int,
+    body: bytes = b"",
+    *,
+    user: str = ACTOR,
+    token: str | None = None,
 ) -> bytes:
     lines = [
         f"{method} {path} HTTP/1.1",
         "Host: localhost",
-        f"X-Auth-Token: {user}:{project}",
+        f"X-Auth-Token: {token or f'{user}:{project}'}",
         "Accept: application/json",
     ]
     if body:

@@ -43,13 +43,15 @@ class DoesNotStart(Exception):
     """A server ended, or took too long, before it answered."""
 
 
-def service(settings: Settings, workers: int = 1) -> Serve:
+def service(settings: Settings, workers: int = 1, **env: str) -> Serve:
     """Return the service on a database; its workers read the environment anew."""
-    return partial(_serve_service, settings, workers)
+    return partial(_serve_service, settings, workers, env)
 
 
-def _serve_service(settings: Settings, workers: int, listener: socket.socket) -> None:
-    os.environ |= environment(settings)
+def _serve_service(
+    settings: Settings, workers: int, env: dict[str, str], listener: socket.socket
+) -> None:
+    os.environ |= environment(settings) | env
     url = settings.database_url or ""
     serve.serve(settings, url, None, listener, workers=workers, with_demo=False)
 

@@ -58,14 +58,24 @@ def command(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
 @contextmanager
 def serving(data_dir: Path | None, *options: str, **env: str) -> Iterator[Service]:
     """Serve on a free port until the block ends."""
+    with logging(Path(os.devnull), data_dir, *options, **env) as service:
+        yield service
+
+
+@contextmanager
+def logging(
+    log: Path, data_dir: Path | None, *options: str, **env: str
+) -> Iterator[Service]:
+    """Serve as well, and keep the log."""
     where = ["--data-dir", str(data_dir)] if data_dir else []
-    process = subprocess.Popen(  # noqa: S603
-        [*FLOATING_IPS, "serve", "--port", "0", *where, *options],
-        env={**CLEAN, **env},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
+    with log.open("a") as errors:
+        process = subprocess.Popen(  # noqa: S603
+            [*FLOATING_IPS, "serve", "--port", "0", *where, *options],
+            env={**CLEAN, **env},
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
     try:
         assert process.stdout
         service = Service(process, _url(process.stdout))

@@ -224,9 +224,9 @@ async def test_an_address_that_is_not_the_projects_is_404(
     database: LedgerDatabase,
     action: str,
 ) -> None:
-    server_id, _ = await stand(client, database)
+    server_id, own = await stand(client, database)
     foreign = await allocated(stranger)
-    free = next(ip for ip in ("203.0.113.1", "203.0.113.2") if ip != foreign)
+    free = ({f"203.0.113.{n}" for n in (1, 2, 3)} - {own, foreign}).pop()
 
     for address in (foreign, free, "192.0.2.1"):
         response = await act(client, server_id, action, address=address)

@@ -4,11 +4,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+import asyncpg
 import pytest
 from fastapi import FastAPI
 from httpx import AsyncClient
 
-from app.database import LedgerDatabase
+from app.database import LedgerDatabase, connection
 from app.faces.compute.server_filters import like
 from app.main import wrap
 from app.settings import Settings
@@ -481,3 +482,26 @@ async def test_what_nova_can_and_we_cannot_is_405(
         response = await client.request(method, path, json={})
         assert response.status_code == 405, path
         assert "GET" in response.headers["Allow"]
+
+
+@pytest.mark.parametrize(
+    ("change", "constraint"),
+    [
+        ("UPDATE servers SET image = repeat('x', 256)", "server_image_is_short"),
+        ("UPDATE servers SET flavor = ''", "server_flavor_is_short"),
+        ("UPDATE servers SET metadata = '[]'", "server_metadata_is_an_object"),
+        ("UPDATE fixed_ips SET uuid = gen_one.uuid FROM gen_one", "fixed_ips_uuid_key"),
+        ("UPDATE pools SET uuid = gen_one.uuid FROM gen_one", "pools_uuid_key"),
+    ],
+)
+async def test_the_database_refuses_what_no_client_could_be_shown(
+    database: LedgerDatabase, change: str, constraint: str
+) -> None:
+    await make.pool(database, "203.0.113.7")
+    await make.pool(database, "198.51.100.7", name="other")
+    await make.server(database, "11.0.0.1", "11.0.0.2")
+    one = "WITH gen_one AS (SELECT gen_random_uuid() AS uuid) "
+
+    with pytest.raises(asyncpg.IntegrityConstraintViolationError, match=constraint):
+        async with connection(database) as lent:
+            await lent.execute(one + change)

@@ -239,6 +239,8 @@ def test_a_database_that_is_away_at_the_start_is_one_line(folder: Path) -> None:
         (("serve",), {"FLOATING_IPS_DEFAULT_QUOTA": "many"}, "default_quota"),
         (("serve",), {"FLOATING_IPS_FIXED_RANGE": "10.0.0.1/16"}, "fixed_range"),
         (("serve",), {"FLOATING_IPS_PG_BINDIR": "/nonexistent"}, "/nonexistent"),
+        (("serve",), {"FLOATING_IPS_AUTH": "kerberos"}, "auth"),
+        (("serve",), {"FLOATING_IPS_AUTH": "keystone"}, "keystone_url"),
         (("pool", "add", "p", "10.0.0.1/16"), {}, "10.0.0.1/16"),
         (("pool", "add", "null", "10.0.0.1"), {}, "null"),
         (("pool", "add", "a b", "10.0.0.1"), {}, "a b"),

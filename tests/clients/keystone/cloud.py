@@ -7,7 +7,7 @@ with Keystone.running(folder) as keystone:
     token = keystone.token(joe, project)
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -56,8 +56,9 @@ class Keystone:
 
     def __init__(self, process: Process) -> None:
         self.process = process
-        self._http = httpx.Client(base_url=self.url, timeout=PATIENCE)
-        self._http.headers["X-Auth-Token"] = self._admin_token()
+        self._http = httpx.Client(
+            base_url=self.url, timeout=PATIENCE, auth=_Admin(f"{self.url}/auth/tokens")
+        )
         self._roles: dict[str, str] = {}
 
     @classmethod
@@ -125,6 +126,16 @@ class Keystone:
         self.grant(user, project, *(roles or ("member",)))
         return user
 
+    def settings(self, user: User, project: Project) -> dict[str, str]:
+        """Return the environment that lets the service use this Keystone."""
+        return {
+            "FLOATING_IPS_AUTH": "keystone",
+            "FLOATING_IPS_KEYSTONE_URL": self.url,
+            "FLOATING_IPS_KEYSTONE_USERNAME": user.name,
+            "FLOATING_IPS_KEYSTONE_PASSWORD": user.password,
+            "FLOATING_IPS_KEYSTONE_PROJECT_NAME": project.name,
+        }
+
     def service_user(self) -> tuple[User, Project]:
         """Create a user who may validate tokens, in a project of its own."""
         project = self.project(f"service-{uuid4().hex[:8]}")
@@ -137,8 +148,12 @@ class Keystone:
         return changed
 
     def disable(self, user: User) -> None:
-        """Disable a user."""
+        """Disable a user, which revokes all of their tokens."""
         self._change(user, {"enabled": False})
+
+    def enable(self, user: User) -> None:
+        """Let a user log in again."""
+        self._change(user, {"enabled": True})
 
     def _change(self, user: User, asked: Json) -> None:
         self._http.patch(f"/users/{user.id}", json={"user": asked}).raise_for_status()
@@ -166,7 +181,7 @@ class Keystone:
 
     def _create(self, kind: str, asked: Json) -> Json:
         answer = self._http.post(f"/{kind}s", json={kind: asked})
-        assert answer.is_success, answer.text
+        assert answer.is_success, (answer.status_code, answer.text)
         made: Json = answer.json()[kind]
         return made
 
@@ -175,6 +190,10 @@ class Keystone:
     def token(self, user: User, project: Project) -> str:
         """Issue a token of a user, scoped to a project."""
         return self._issue(user, {"project": {"id": project.id}})
+
+    def tokens(self, user: User, project: Project, count: int) -> list[str]:
+        """Issue so many tokens of a user in a project within a moment."""
+        return self.process.mint(user.id, project.id, str(count))
 
     def unscoped(self, user: User) -> str:
         """Issue a token that proves who, and no more."""
@@ -209,7 +228,7 @@ class Keystone:
             json={"application_credential": asked},
             headers={"X-Auth-Token": self.token(user, project)},
         )
-        assert answer.is_success, answer.text
+        assert answer.is_success, (answer.status_code, answer.text)
         made = answer.json()["application_credential"]
         return Credential(made["id"], made["secret"])
 
@@ -234,19 +253,44 @@ class Keystone:
         """Ask Keystone itself about a token."""
         return self._http.get("/auth/tokens", headers={"X-Subject-Token": token})
 
-    def _admin_token(self) -> str:
-        scope = {"project": {"name": "admin", "domain": {"id": DOMAIN}}}
-        return self._issue(_ADMIN, scope)
-
     def _issue(self, user: User, scope: Json | str) -> str:
-        who = {"name": user.name, "domain": {"id": DOMAIN}, "password": user.password}
-        identity = {"methods": ["password"], "password": {"user": who}}
-        return self._post_auth({"identity": identity, "scope": scope})
+        return self._post_auth(_by_password(user, scope))
 
     def _post_auth(self, auth: Json) -> str:
-        answer = self._http.post("/auth/tokens", json={"auth": auth})
-        assert answer.is_success, answer.text
+        answer = self._http.post("/auth/tokens", json={"auth": auth}, auth=_NOBODY)
+        assert answer.is_success, (answer.status_code, answer.text)
         return answer.headers["X-Subject-Token"]
 
 
 _ADMIN = User("", "admin", PASSWORD)
+_NOBODY = httpx.Auth()
+
+
+def _by_password(user: User, scope: Json | str) -> Json:
+    who = {"name": user.name, "domain": {"id": DOMAIN}, "password": user.password}
+    identity = {"methods": ["password"], "password": {"user": who}}
+    return {"identity": identity, "scope": scope}
+
+
+class _Admin(httpx.Auth):
+    """The admin's token, renewed when Keystone refuses it."""
+
+    def __init__(self, url: str) -> None:
+        scope = {"project": {"name": "admin", "domain": {"id": DOMAIN}}}
+        auth = {"auth": _by_password(_ADMIN, scope)}
+        self._log_in = httpx.Request("POST", url, json=auth)
+        self._token = ""
+
+    def auth_flow(
+        self, request: httpx.Request
+    ) -> Generator[httpx.Request, httpx.Response, None]:
+        if "X-Auth-Token" in request.headers:
+            yield request
+            return
+        request.headers["X-Auth-Token"] = self._token
+        answer = yield request
+        if answer.status_code == httpx.codes.UNAUTHORIZED:
+            answer = yield self._log_in
+            self._token = answer.headers["X-Subject-Token"]
+            request.headers["X-Auth-Token"] = self._token
+            yield request

@@ -3,8 +3,10 @@
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -33,9 +35,8 @@ class Process:
         keys = folder / "keys"
         keys.mkdir(parents=True, mode=0o700)
         text = (HERE / "keystone.conf").read_text()
-        (folder / "keystone.conf").write_text(
-            text.format(folder=folder, expiration=expiration)
-        )
+        self._config = folder / "keystone.conf"
+        self._config.write_text(text.format(folder=folder, expiration=expiration))
 
     @property
     def root(self) -> str:
@@ -46,38 +47,50 @@ class Process:
         """Make its keys and its database, with an admin."""
         keys = self._manage("fernet_setup", *OWNER)
         schema = self._manage("db_sync")
-        _finish(keys)
-        _finish(schema)
-        _finish(self._manage("bootstrap", "--bootstrap-password", PASSWORD))
+        self._finish(keys)
+        self._finish(schema)
+        self._finish(self._manage("bootstrap", "--bootstrap-password", PASSWORD))
+        with closing(sqlite3.connect(self._folder / "keystone.sqlite")) as database:
+            # So that whoever reads does not wait for whoever writes.
+            database.execute("PRAGMA journal_mode = WAL")
 
     def _manage(self, *arguments: str) -> subprocess.Popen[str]:
-        return self._started("keystone-manage.log", "keystone-manage", *arguments)
+        config = ("--config-file", str(self._config))
+        return self._started("keystone-manage", *config, *arguments)
 
     def start(self) -> None:
         """Listen; after an end, on the port that it had."""
         server = (str(HERE / "server.py"), str(self._port), str(self._log))
-        self._running = self._started("keystone.log", "python", *server)
+        self._running = self._started("python", *server)
         assert self._running.stdout
         assert self._running.stdout.readline() == "listening\n", self.said()
         httpx.get(f"{self.root}/v3", timeout=PATIENCE).raise_for_status()
 
-    def _started(self, log: str, program: str, *arguments: str) -> "_Popen":
+    def mint(self, *arguments: str) -> list[str]:
+        """Run mint.py to its end, and return its lines."""
+        minting = self._started("python", str(HERE / "mint.py"), *arguments)
+        return self._finish(minting).splitlines()
+
+    def _started(self, program: str, *arguments: str) -> subprocess.Popen[str]:
         env = {
             **os.environ,
-            "OS_KEYSTONE_CONFIG_FILES": str(self._folder / "keystone.conf"),
+            "OS_KEYSTONE_CONFIG_FILES": str(self._config),
             "PYTHONWARNINGS": "ignore",
         }
-        if program == "keystone-manage":
-            arguments = ("--config-file", env["OS_KEYSTONE_CONFIG_FILES"], *arguments)
-        with (self._folder / log).open("a") as errors:
+        with (self._folder / "keystone.log").open("a") as errors:
             return subprocess.Popen(  # noqa: S603
                 [str(VENV / "bin" / program), *arguments],
                 env=env,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
             )
+
+    def _finish(self, process: "subprocess.Popen[str]") -> str:
+        printed, _ = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 0, self.said()
+        return printed
 
     def freeze(self) -> None:
         """Let it accept connections, and answer nothing."""
@@ -118,11 +131,3 @@ def _free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
-
-
-_Popen = subprocess.Popen[str]
-
-
-def _finish(process: _Popen) -> None:
-    process.communicate(timeout=PATIENCE)
-    assert process.returncode == 0, process.args

@@ -5,8 +5,11 @@ python server.py PORT REQUESTS
     REQUESTS for each answer.
 """
 
+import os
 import sys
+import threading
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +27,16 @@ StartResponse = Callable[..., Any]
 
 
 class Logged:
-    """Keystone, with a line for each answer and no word of any token."""
+    """Keystone, with a line for each answer and no word of any token.
+
+    Whoever changes something does so alone: SQLite has one writer, and tells a second
+    one that the database is locked.
+    """
 
     def __init__(self) -> None:
         self._app = initialize_public_application()
         self._log = REQUESTS.open("a", buffering=1)
+        self._writing = threading.Lock()
 
     def __call__(
         self, environ: Environ, start_response: StartResponse
@@ -38,12 +46,21 @@ class Logged:
             self._log.write(f"{request} {status[:3]}\n")
             return start_response(status, *rest)
 
-        answer: Iterable[bytes] = self._app(environ, start)
+        reads = environ["REQUEST_METHOD"] in ("GET", "HEAD")
+        with nullcontext() if reads else self._writing:
+            answer: Iterable[bytes] = self._app(environ, start)
         return answer
 
 
+def end_with_parent() -> None:
+    """End when nobody holds the other end of standard input any more."""
+    sys.stdin.read()
+    os._exit(0)
+
+
 def main() -> None:
-    """Serve until a signal ends the process."""
+    """Serve until the process is ended."""
+    threading.Thread(target=end_with_parent, daemon=True).start()
     server = Server(
         ("127.0.0.1", PORT), Logged(), numthreads=THREADS, request_queue_size=128
     )
