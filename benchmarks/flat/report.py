@@ -31,6 +31,7 @@ COLUMNS = (
     "CPU µs",
     "held ÷",
     "last ÷",
+    "last buffers",
     "HTTP held ÷",
     "last ÷",
 )
@@ -57,6 +58,7 @@ class Row:
     http_cpu_us: float | None
     held: float | None
     held_last: float | None
+    held_last_buffers: float | None
     http_held: float | None
     http_held_last: float | None
 
@@ -82,6 +84,7 @@ def row_of(cell: Cell, samples: Sequence[Sample], age: str) -> Row:
         spread(s.pairs_per_second for s in plain_http),
         middle((s.server_us or 0) + s.postgres_us for s in plain_http),
         *_under_snapshot(rules),
+        next((s.buffers for s in reversed(rules) if s.phase == HELD), None),
         *_under_snapshot(http),
     )
 
@@ -122,6 +125,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         shown(row.http_cpu_us),
         ratio(row.held),
         ratio(row.held_last),
+        shown(row.held_last_buffers),
         ratio(row.http_held),
         ratio(row.http_held_last),
     )
