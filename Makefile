@@ -15,7 +15,7 @@ COMPILE := uv pip compile -q --upgrade --universal --python-version 3.11 --gener
 CHROMIUM ?= /usr/bin/chromium
 
 .PHONY: help setup run test check format schema openapi docs lock bench clean \
-  test-compose test-browser test-generated test-fuzz test-versions mutations
+  fuzz test-compose test-browser test-generated test-fuzz test-versions mutations
 
 help: ## Say what there is to make.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -73,6 +73,9 @@ $(FUZZ)/ready: tests/fuzz/requirements.lock | $(BIN)/python
 
 test-fuzz: setup $(FUZZ)/ready ## Try every operation with what schemathesis thinks of.
 	$(BIN)/python -m tests.fuzz --venv $(abspath $(FUZZ)) $(ARGS)
+
+fuzz: setup ## Try random requests against a model of the ledger for minutes: ARGS='--seconds 600'.
+	$(BIN)/python -m tests.machine $(ARGS)
 
 test-versions: setup ## Run the tests of the database on each Postgres that can be had.
 	$(BIN)/python -m tests.versions $(ARGS)
