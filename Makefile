@@ -16,7 +16,8 @@ COMPILE := uv pip compile -q --upgrade --universal --python-version 3.11 --gener
 CHROMIUM ?= /usr/bin/chromium
 
 .PHONY: help setup run test check format schema openapi docs lock bench clean \
-  test-compose test-browser test-clients test-generated test-fuzz test-versions mutations
+  fuzz test-browser test-clients test-compose test-fuzz test-generated test-versions \
+  mutations
 
 help: ## Say what there is to make.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -82,6 +83,9 @@ $(KEYSTONE)/ready: tests/clients/keystone/requirements.lock | $(BIN)/python
 
 test-clients: setup $(KEYSTONE)/ready ## Use the service as clients do, with a real Keystone.
 	KEYSTONE=$(KEYSTONE) $(BIN)/python -m pytest -q tests/clients $(ARGS)
+
+fuzz: setup ## Try random requests against a model of the ledger for minutes: ARGS='--seconds 600'.
+	$(BIN)/python -m tests.machine $(ARGS)
 
 test-versions: setup ## Run the tests of the database on each Postgres that can be had.
 	$(BIN)/python -m tests.versions $(ARGS)

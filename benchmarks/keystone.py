@@ -49,7 +49,7 @@ def main() -> None:
         started(servers.service(prepared.settings)) as believing,
         started(
             servers.service(
-                prepared.settings.model_copy(update={"auth": "keystone"}), **env
+                prepared.settings.model_copy(update={"auth": "keystone"}), env=env
             )
         ) as asking,
         ProcessPoolExecutor(1, get_context("spawn"), die_with_parent) as generator,

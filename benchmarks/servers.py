@@ -5,7 +5,7 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -43,15 +43,20 @@ class DoesNotStart(Exception):
     """A server ended, or took too long, before it answered."""
 
 
-def service(settings: Settings, workers: int = 1, **env: str) -> Serve:
+def service(
+    settings: Settings, workers: int = 1, env: Mapping[str, str] | None = None
+) -> Serve:
     """Return the service on a database; its workers read the environment anew."""
-    return partial(_serve_service, settings, workers, env)
+    return partial(_serve_service, settings, workers, env or {})
 
 
 def _serve_service(
-    settings: Settings, workers: int, env: dict[str, str], listener: socket.socket
+    settings: Settings,
+    workers: int,
+    env: Mapping[str, str],
+    listener: socket.socket,
 ) -> None:
-    os.environ |= environment(settings) | env
+    os.environ |= {**environment(settings), **env}
     url = settings.database_url or ""
     serve.serve(settings, url, None, listener, workers=workers, with_demo=False)
 
