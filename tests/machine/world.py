@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 from app.database import LedgerDatabase
 from app.main import create_api, wrap
 from app.settings import Settings
-from app.sweeper import sweep
+from app.sweeper import Sweeper
 from tests import make
 from tests.conftest import EMPTY, make_client
 from tests.machine import media
@@ -88,7 +88,7 @@ class World:
 
     async def _let_happen(self, event: Event) -> Answer:
         if isinstance(event, Sweep):
-            await sweep(self.database, self.settings)
+            await Sweeper(self.database, self.settings).sweep()
         else:
             for statement in PASS_TIME:
                 await self.aside.execute(statement)
