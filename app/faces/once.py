@@ -99,7 +99,8 @@ def _read_key(request: Request) -> str | None:
 
 
 async def _fingerprint(request: Request) -> bytes:
-    path = {k: v for k, v in request.path_params.items() if k != MOUNTED_PROJECT}
+    path = {name: str(value) for name, value in request.path_params.items()}
+    path.pop(MOUNTED_PROJECT, None)
     query = sorted(request.query_params.multi_items())
     return fingerprint(path, query, await request.body())
 
@@ -115,7 +116,7 @@ def fingerprint(
     return sha256(json.dumps(said, sort_keys=True).encode()).digest()
 
 
-def _meant(body: bytes) -> str | None:
+def _meant(body: bytes) -> str:
     """Write the body anew in one way; nothing, `{}` and `null` are no body."""
     try:
         document = json.loads(body) if body else None
