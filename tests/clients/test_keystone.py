@@ -422,7 +422,6 @@ async def test_a_thousand_tokens_at_once_are_validated_once_each(
 
     # On a crowded machine the last ones have waited too long.
     assert {200} <= set(statuses) <= {200, 503}
-    assert statuses[:1000] == statuses[1000:]
     assert validations(keystone) - before <= 1000
 
 
