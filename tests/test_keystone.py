@@ -458,7 +458,8 @@ async def test_there_is_a_most_that_may_wait(
     await double.until(lambda: double.waiting == 1)
 
     with pytest.raises(KeystoneUnavailable):
-        await authenticate(Headers(bearing("one-more")))
+        async with asyncio.timeout(5):
+            await authenticate(Headers(bearing("one-more")))
 
     await authenticate.aclose()
     await asyncio.gather(*waiting, return_exceptions=True)
