@@ -32,6 +32,12 @@ Floating IPs listens on {url}
 GRACE = 10
 """Seconds that requests under way have when the service is told to stop."""
 
+SILENCE = 30
+"""Seconds that one of several workers may be silent before it is replaced.
+
+On a busy machine a worker needs more than uvicorn's five to start: none would ever be.
+"""
+
 
 class CannotServe(Exception):
     """Why the service does not start, in a sentence for the operator."""
@@ -142,6 +148,7 @@ def _config(settings: Settings, workers: int) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=GRACE,
+        timeout_worker_healthcheck=SILENCE,
     )
 
 
