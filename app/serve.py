@@ -37,6 +37,12 @@ KEYSTONE = {
 GRACE = 10
 """Seconds that requests under way have when the service is told to stop."""
 
+SILENCE = 30
+"""Seconds that one of several workers may be silent before it is replaced.
+
+On a busy machine a worker needs more than uvicorn's five to start: none would ever be.
+"""
+
 
 class CannotServe(Exception):
     """Why the service does not start, in a sentence for the operator."""
@@ -150,6 +156,7 @@ def _config(settings: Settings, workers: int) -> uvicorn.Config:
         server_header=False,
         proxy_headers=False,  # Only `links` reads them, and only if it may.
         timeout_graceful_shutdown=GRACE,
+        timeout_worker_healthcheck=SILENCE,
     )
 
 

@@ -33,6 +33,16 @@ class Service:
         headers = {"X-Auth-Token": f"{user}:{project_id}"}
         return httpx.Client(base_url=self.url, headers=headers, timeout=10)
 
+    def workers(self) -> list[int]:
+        """Return the process ids of its workers, if it has several."""
+        pid = self.process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return [
+            int(child)
+            for child in children
+            if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()
+        ]
+
     def kill(self) -> None:
         """End it as a power cut would: kill -9."""
         self.process.kill()
@@ -94,7 +104,7 @@ def _url(output: IO[str]) -> str:
     raise AssertionError("the service did not say where it listens")
 
 
-def wait_until_ready(service: Service, seconds: float = 20) -> float:
+def wait_until_ready(service: Service, seconds: float = 60) -> float:
     """Wait until /readyz is 200, and return how long that took."""
     began = time.monotonic()
     while time.monotonic() < began + seconds:

@@ -171,6 +171,17 @@ def test_kill_9_of_postgres_under_load_loses_nothing(
         checked(data_dir)
 
 
+def test_a_worker_that_is_slow_is_left_alone(data_dir: Path) -> None:
+    """As it is for a while wherever the machine has other things to do."""
+    with serving(data_dir, "--workers", "2") as service:
+        before = service.workers()
+        os.kill(before[0], signal.SIGSTOP)
+        time.sleep(7)
+        os.kill(before[0], signal.SIGCONT)
+
+        assert service.workers() == before
+
+
 def test_workers_end_with_a_parent_that_is_killed(data_dir: Path) -> None:
     with serving(data_dir, "--demo", "--workers", "2") as service:
         service.kill()
