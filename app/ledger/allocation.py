@@ -42,7 +42,10 @@ WITH own AS (
 ), due AS (
     SELECT address
       FROM addresses
-     WHERE pool_id = $4 AND state = 'resting' AND rests_until <= now()
+     WHERE pool_id = $4
+       AND state = 'resting'
+       AND rests_until <= now()
+       AND rests_for <> $1
      ORDER BY rests_until
      LIMIT $5 - (SELECT count(*) FROM own) - (SELECT count(*) FROM free)
               - (SELECT count(*) FROM free_before)
@@ -62,7 +65,6 @@ WITH chosen AS (
     SELECT CAST($4 AS inet) AS address
 ), """
 
-# An own address that is due can be among `own` and among `due`: ANY takes it once.
 HOLD = """held AS (
     UPDATE addresses
        SET state = 'held',
