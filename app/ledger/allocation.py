@@ -43,7 +43,10 @@ WITH own AS (
 ), due AS (
     SELECT address
       FROM addresses
-     WHERE pool_id = $4 AND state = 'resting' AND rests_until <= now()
+     WHERE pool_id = $4
+       AND state = 'resting'
+       AND rests_until <= now()
+       AND rests_for <> $1
      ORDER BY rests_until
      LIMIT 1
        FOR UPDATE SKIP LOCKED
