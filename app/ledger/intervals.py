@@ -66,13 +66,23 @@ FROM = "  FROM history"
 MATCHING = """
  WHERE id > $1
    AND (address = $3 OR CAST($3 AS inet) IS NULL)
-   AND (project_id = $4 OR CAST($4 AS text) IS NULL)
    AND (floating_ip_id = $5 OR CAST($5 AS bigint) IS NULL)
    AND (server_id = $6 OR CAST($6 AS bigint) IS NULL)
    AND (tstzrange(since, until) && $7 OR CAST($7 AS tstzrange) IS NULL)
 """
 
+OF_THE_PROJECT = "   AND (project_id = $4 OR CAST($4 AS text) IS NULL)"
+
 IN_ORDER = " ORDER BY id LIMIT $2"
+
+# The same as an equality, but for the planner, which would walk all history in order of
+# the ids in search of a project that has much of it.
+WALK_PROJECT = """
+   AND (project_id, id) > ($4, $1)
+   AND project_id <= $4
+ ORDER BY project_id, id
+ LIMIT $2
+"""
 
 # The index of `one_owner_at_a_time` finds an address, and one in a window. What it
 # finds has no order: OFFSET 0 keeps the planner from walking all history in order
@@ -93,12 +103,13 @@ OF_ADDRESS_IN_WINDOW = """
         OFFSET 0) AS history
 """
 
-BY_ADDRESS = COLUMNS + OF_ADDRESS + MATCHING + IN_ORDER
-BY_ADDRESS_IN_WINDOW = COLUMNS + OF_ADDRESS_IN_WINDOW + MATCHING + IN_ORDER
-BY_FLOATING_IP = COLUMNS + FROM + MATCHING + "   AND floating_ip_id = $5" + IN_ORDER
-BY_SERVER = COLUMNS + FROM + MATCHING + "   AND server_id = $6" + IN_ORDER
-BY_PROJECT = COLUMNS + FROM + MATCHING + "   AND project_id = $4" + IN_ORDER
-ALL = COLUMNS + FROM + MATCHING + IN_ORDER
+REST = MATCHING + OF_THE_PROJECT
+BY_ADDRESS = COLUMNS + OF_ADDRESS + REST + IN_ORDER
+BY_ADDRESS_IN_WINDOW = COLUMNS + OF_ADDRESS_IN_WINDOW + REST + IN_ORDER
+BY_FLOATING_IP = COLUMNS + FROM + REST + "   AND floating_ip_id = $5" + IN_ORDER
+BY_SERVER = COLUMNS + FROM + REST + "   AND server_id = $6" + IN_ORDER
+BY_PROJECT = COLUMNS + FROM + MATCHING + WALK_PROJECT
+ALL = COLUMNS + FROM + REST + IN_ORDER
 
 
 def statement(chosen: Filter) -> str:
