@@ -15,7 +15,8 @@ from starlette.types import ASGIApp
 from app.database import LedgerDatabase, connection, transaction
 from app.faces import http
 from app.faces.once import fingerprint, once
-from app.ledger import idempotency
+from app.ledger import holds, idempotency
+from app.ledger.addresses import parse_address
 from tests import make
 from tests.conftest import make_client
 from tests.test_no_input_breaks_it import ledger
@@ -50,14 +51,46 @@ CHANGES: dict[str, tuple[str, str, object]] = {
         "/os-floating-ips-bulk/delete",
         {"ip_range": "192.0.2.7"},
     ),
+    "update_floating_ip_attributes": (
+        "PUT",
+        "/os-floating-ips/1/attributes",
+        {"floating_ip_attributes": {"tags": ["web"]}},
+    ),
+    "allocate_floating_ips": (
+        "POST",
+        "/os-floating-ips/batch",
+        {"allocate_addresses": {"count": 2}},
+    ),
+    "release_floating_ips": (
+        "POST",
+        "/os-floating-ips/batch/release",
+        {"release_addresses": {"ids": [1]}},
+    ),
+    "update_floating_ip_pool": (
+        "PUT",
+        "/os-floating-ip-pools/public",
+        {"floating_ip_pool": {"quarantine_seconds": 7}},
+    ),
+    "place_floating_ip_hold": (
+        "POST",
+        "/os-floating-ip-holds",
+        {"floating_ip_hold": {"address": "192.0.2.7", "reason": "abuse"}},
+    ),
+    "lift_floating_ip_hold": ("DELETE", "/os-floating-ip-holds/192.0.2.8", None),
 }
 """A request of each operation that changes something, with an effect on `something`."""
+
+OTHER_FACES = ("compute_", "network_")
+"""Their operations do the same through the same dependency."""
 
 
 async def something(client: AsyncClient, database: LedgerDatabase) -> None:
     """Make what every one of these requests changes."""
     await make.pool(database)
     await make.pool(database, "192.0.2.7", name="other")
+    await make.pool(database, "192.0.2.8", name="other")
+    async with transaction(database) as tx:
+        await holds.place(tx, parse_address("192.0.2.8"), "abuse", None)
     await make.server(database, "11.0.0.1", "11.0.0.2")
     await make.floating_ip(client, "11.0.0.1")
 
@@ -102,7 +135,8 @@ def test_every_change_goes_through_once_and_no_route_else_has_a_database(
         assert http._database not in calls, f"{route.name} can have a transaction"
         found.add(route.name)
 
-    assert found == CHANGES.keys()
+    of_the_draft = {name for name in found if not name.startswith(OTHER_FACES)}
+    assert of_the_draft == CHANGES.keys()
 
 
 def test_no_two_operations_share_the_name_that_keys_are_scoped_by(api: FastAPI) -> None:
