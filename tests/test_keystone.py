@@ -490,6 +490,7 @@ async def test_a_service_token_that_is_refused_is_renewed_once_for_all(
 
     assert len(found) == 30
     assert len(double.logins) == 2
+    assert double.asked.total() <= 1 + CONNECTIONS + 30
 
 
 async def test_a_token_that_keystone_answers_401_to_is_refused(
