@@ -1,8 +1,8 @@
 """What becomes due without anybody asking: done in batches, by one replica at a time.
 
-Little depends on when it is done: allocation takes what has rested long enough by itself
-when nothing is free, and counts are sums at every moment. Only a hold that is over keeps
-its address until then from all who do not ask for that very one.
+Little depends on when it is done: allocation takes what has rested long enough by
+itself when nothing is free, and counts are sums at every moment. Only a hold that is
+over keeps its address until then, from all who do not ask for that very one.
 """
 
 from datetime import timedelta
