@@ -142,16 +142,21 @@ async def test_without_its_envelope_it_is_400(
     assert await held(client) == []
 
 
-async def test_batch_is_no_id(client: AsyncClient, database: LedgerDatabase) -> None:
-    """Its path has the form of a floating IP's, of which there are other operations."""
+@pytest.mark.parametrize("mount", ["", "/v1.1/demo"])
+async def test_batch_is_the_id_of_no_floating_ip(
+    client: AsyncClient, database: LedgerDatabase, mount: str
+) -> None:
     for method, path, status in (
         ("GET", BATCH, 404),
         ("DELETE", BATCH, 404),
-        ("PUT", BATCH, 405),
-        ("GET", RELEASE, 405),
         ("POST", f"{BATCH}/addFloatingIp", 404),
+        ("GET", f"{BATCH}/attributes", 404),
+        ("GET", RELEASE, 405),
+        ("PUT", BATCH, 405),
     ):
-        assert (await client.request(method, path)).status_code == status
+        response = await client.request(method, f"{mount}{path}")
+        assert response.status_code == status
+    assert response.headers["Allow"] == "POST"
 
 
 async def test_refusals_come_in_the_order_of_the_design(
