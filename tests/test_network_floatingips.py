@@ -86,9 +86,7 @@ async def test_it_is_created_for_a_port(
     await make.server(database, "10.0.0.3")
     own = await port(client)
 
-    floatingip = await created(
-        client, port_id=own["id"], fixed_ip_address="10.0.0.3"
-    )
+    floatingip = await created(client, port_id=own["id"], fixed_ip_address="10.0.0.3")
 
     assert floatingip["status"] == "ACTIVE"
     assert floatingip["port_id"] == own["id"]
