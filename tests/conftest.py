@@ -16,6 +16,7 @@ from app.database import LedgerDatabase, connection
 from app.embedded import EmbeddedPostgres
 from app.main import create_api, wrap
 from app.settings import Settings
+from tests.compute_schemas import check_compute_answer
 from tests.xml_schemas import check_answer
 
 collect_ignore = [] if os.geteuid() == 0 else ["test_embedded_as_root.py"]
@@ -108,5 +109,5 @@ def make_client(app: ASGIApp, token: str) -> httpx.AsyncClient:
         transport=transport,
         base_url="http://floating-ips",
         headers={"X-Auth-Token": token},
-        event_hooks={"response": [check_answer]},
+        event_hooks={"response": [check_answer, check_compute_answer]},
     )

@@ -34,9 +34,16 @@ async def server(
     name: str = "web",
     project_id: str = "demo",
 ) -> int:
-    addresses = [parse_address(text) for text in fixed_ips]
     async with transaction(database) as tx:
-        made = await registration.register(tx, project_id, name, addresses)
+        return await registered(tx, *fixed_ips, name=name, project_id=project_id)
+
+
+async def registered(
+    tx: Tx, *fixed_ips: str, name: str = "web", project_id: str = "demo"
+) -> int:
+    """Register a server in a transaction that is under way."""
+    addresses = [parse_address(text) for text in fixed_ips]
+    made = await registration.register(tx, project_id, name, addresses)
     return made.id
 
 

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message
 
 from app.database import LedgerDatabase, snapshot
 from app.wire.accept import JSON, choose
+from app.wire.negotiation import is_aside
 from app.wire.xml_codec import FAULTS
 from app.wire.xml_reader import NAMESPACE
 from tests import make
@@ -54,7 +55,29 @@ OPERATIONS = (
     ("POST", "/os-floating-ips-bulk"),
     ("PUT", "/os-floating-ips-bulk/delete"),
 )
-READS = [path for method, path in OPERATIONS if method == "GET"]
+SOMEBODY = "6f9619ff-8b86-4011-b42d-00cf4fc964ff"
+COMPUTE = (
+    ("GET", "/"),
+    ("GET", "/v2.1"),
+    ("POST", "/v2.1/os-floating-ips"),
+    ("GET", "/v2.1/demo/os-floating-ips"),
+    ("GET", f"/v2/demo/os-floating-ips/{SOMEBODY}"),
+    ("DELETE", f"/v2.1/os-floating-ips/{SOMEBODY}"),
+    ("POST", "/v2/demo/servers"),
+    ("GET", "/v2.1/servers"),
+    ("GET", "/v2.1/demo/servers/detail"),
+    ("POST", f"/v2.1/servers/{SOMEBODY}/action"),
+    ("DELETE", f"/v2.1/demo/servers/{SOMEBODY}"),
+    ("GET", "/v2.1/limits"),
+    ("GET", "/v2.1/os-quota-sets/demo"),
+    ("PUT", "/v2/demo/os-quota-sets/demo"),
+    ("POST", "/v2.1/os-floating-ips-bulk"),
+    ("PUT", "/v2.1/os-floating-ips-bulk/delete"),
+)
+"""Operations that have JSON alone, whatever `Accept` says."""
+
+EVERYWHERE = OPERATIONS + COMPUTE
+READS = [path for method, path in EVERYWHERE if method == "GET"]
 
 anything = st.text(max_size=80)
 header_values = st.text(
@@ -65,7 +88,10 @@ header_values = st.text(
 
 sound_values = {
     "Accept": ["application/json", "application/xml", "text/xml;q=0.5", "*/*", "a/b"],
-    "Content-Type": ["application/json", "application/xml", "text/plain"],
+    "Content-Type": [
+        *("application/json", "application/xml", "text/plain"),
+        "application/x-www-form-urlencoded",
+    ],
     "X-Auth-Token": ["joe:demo", "admin:demo", "reader:demo", "eve:other", "x"],
     "X-Project-Id": ["demo", "other"],
     "If-Match": ['"1"', '"1-xml"', "*", 'W/"1"'],
@@ -79,6 +105,8 @@ sound_values = {
     "X-Forwarded-For": ["203.0.113.7"],
     "Idempotency-Key": ["1"],
     "Cookie": ["a=b"],
+    "OpenStack-API-Version": ["compute 2.1", "compute latest", "compute 9.9", "2.1"],
+    "X-OpenStack-Nova-API-Version": ["2.35", "latest", "2.36", "two"],
     "Host": ["other", ""],
 }
 names = st.sampled_from(list(sound_values))
@@ -167,7 +195,7 @@ async def check(
     if answer.status < 400:
         return
     assert await ledger(database) == before, answer
-    offer = choose(accept) or JSON
+    offer = JSON if is_aside(path) else choose(accept) or JSON
     if path.endswith((".json", ".xml")):
         return
     assert answer.headers["content-type"] == offer.content_type.decode()
@@ -192,7 +220,7 @@ def accepted(headers: Sequence[tuple[str, str]]) -> str:
 
 @often
 @given(
-    operation=st.sampled_from(OPERATIONS),
+    operation=st.sampled_from(EVERYWHERE),
     token=st.sampled_from(["admin:demo", "joe:demo", ""]),
     headers=header_lists,
     body=bodies,
@@ -221,7 +249,10 @@ async def test_no_header_breaks_it(
     path=st.sampled_from(READS),
     query=st.binary(max_size=60)
     | st.lists(
-        st.tuples(st.sampled_from(["limit", "marker", "x", ""]), anything), max_size=4
+        st.tuples(
+            st.sampled_from(["limit", "marker", "name", "status", "x", ""]), anything
+        ),
+        max_size=4,
     ).map(lambda pairs: "&".join(f"{n}={quote(v)}" for n, v in pairs).encode()),
     xml=st.booleans(),
 )
@@ -251,7 +282,8 @@ segments = st.sampled_from(
         "delete",
         "addFloatingIp",
         "removeFloatingIp",
-        "v1.1",
+        *("v1.1", "v2", "v2.1"),
+        *("detail", "action", "os-interface", "limits", SOMEBODY),
         "demo",
         "other",
         "1",
@@ -375,6 +407,55 @@ async def test_no_xml_document_breaks_it(
     assert not await make.breaches(database)
 
 
+members = st.sampled_from(
+    [
+        *("pool", "server", "name", "imageRef", "flavorRef", "networks", "metadata"),
+        *("uuid", "fixed_ip", "port", "adminPass", "max_count", "quota_set"),
+        *("floating_ips", "addFloatingIp", "removeFloatingIp", "address"),
+        *("fixed_address", "floating_ips_bulk_create", "ip_range", "interface", "x"),
+    ]
+)
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.sampled_from(["", "public", "web", "10.0.0.3", "203.0.113.9", "-1", "\x00"])
+    | anything
+)
+documents = st.recursive(
+    scalars,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(members | anything, inner, max_size=4)
+    ),
+    max_leaves=8,
+)
+
+
+@often
+@given(
+    operation=st.sampled_from([o for o in COMPUTE if o[0] in ("POST", "PUT")]),
+    document=documents | st.dictionaries(members, documents, min_size=1, max_size=1),
+)
+async def test_no_json_document_breaks_it(
+    app: ASGIApp,
+    client: httpx.AsyncClient,
+    database: LedgerDatabase,
+    operation: tuple[str, str],
+    document: object,
+) -> None:
+    before = await something_to_lose(client, database)
+    body = json.dumps(document).encode("utf-8", "surrogatepass")
+    headers = [("X-Auth-Token", "admin:demo"), ("Content-Length", str(len(body)))]
+    method, path = operation
+
+    answer = await ask(app, method, path, headers, body)
+
+    await check(answer, "", before, database, path)
+    assert not await make.breaches(database)
+
+
 addresses = st.ip_addresses().map(str) | st.ip_addresses().map(
     lambda ip: getattr(ip, "exploded", "")
 )
@@ -435,6 +516,10 @@ async def test_a_client_that_leaves_in_its_body_is_no_crash(
 
                 if method != "GET":
                     assert answer == 400, (method, path, kind, framing)
+    for method, path in COMPUTE:
+        if method in ("POST", "PUT"):
+            headers = [token, ("Content-Length", "9")]
+            assert await leave_early(app, method, path, headers) == 400, path
     assert await ledger(database) == before
 
 
