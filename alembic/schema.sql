@@ -211,8 +211,10 @@ CREATE TABLE public.quotas (
     project_id text NOT NULL COLLATE pg_catalog."C",
     allowed integer,
     dealt integer DEFAULT 0 NOT NULL,
+    shares smallint DEFAULT 1 NOT NULL,
     CONSTRAINT dealt_is_a_quota CHECK ((dealt >= '-1'::integer)),
-    CONSTRAINT quota_is_a_number_or_no_limit CHECK ((allowed >= '-1'::integer))
+    CONSTRAINT quota_is_a_number_or_no_limit CHECK ((allowed >= '-1'::integer)),
+    CONSTRAINT there_is_a_share CHECK ((shares > 0))
 )
 WITH (fillfactor='50');
 
@@ -324,6 +326,12 @@ CREATE INDEX fixed_ips_project_id_server_id_idx ON public.fixed_ips USING btree 
 CREATE INDEX fixed_ips_project_id_uuid_idx ON public.fixed_ips USING btree (project_id, uuid);
 
 CREATE INDEX floating_ip_tags_floating_ip_id_idx ON public.floating_ip_tags USING btree (floating_ip_id);
+
+CREATE INDEX history_floating_ip_id_id_idx ON public.history USING btree (floating_ip_id, id);
+
+CREATE INDEX history_project_id_id_idx ON public.history USING btree (project_id, id);
+
+CREATE INDEX history_server_id_id_idx ON public.history USING btree (server_id, id) WHERE (server_id IS NOT NULL);
 
 CREATE INDEX idempotency_keys_created_at_idx ON public.idempotency_keys USING btree (created_at);
 

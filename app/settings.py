@@ -163,6 +163,13 @@ class Settings(BaseSettings):
         le=8_760,
         description="Hours that an answer is kept for its Idempotency-Key, at least.",
     )
+    history_retention: int | None = Field(
+        default=None,
+        ge=1,
+        le=36_500,
+        description="Days that an interval of history is kept after its end; without "
+        "it, for ever.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least level that is logged."
     )

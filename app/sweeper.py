@@ -20,7 +20,7 @@ async def sweeping_beside(
     database: LedgerDatabase, settings: Settings
 ) -> AsyncIterator[None]:
     """Sweep until the block ends."""
-    task = asyncio.create_task(_sweep_for_ever(database, settings))
+    task = asyncio.create_task(_sweep_for_ever(Sweeper(database, settings)))
     try:
         yield
     finally:
@@ -29,11 +29,11 @@ async def sweeping_beside(
             await task
 
 
-async def _sweep_for_ever(database: LedgerDatabase, settings: Settings) -> None:
+async def _sweep_for_ever(sweeper: "Sweeper") -> None:
     while True:
-        await asyncio.sleep(settings.sweep_interval)
+        await asyncio.sleep(sweeper.interval)
         try:
-            await sweep(database, settings)
+            await sweeper.sweep()
         except Unavailable as reason:
             log.info("sweep put off", reason=str(reason))
         except Exception as failure:
@@ -41,10 +41,30 @@ async def _sweep_for_ever(database: LedgerDatabase, settings: Settings) -> None:
             log.error("sweep failed", exc_info=failure)
 
 
-async def sweep(database: LedgerDatabase, settings: Settings) -> None:
-    """Do all that is due, a batch a transaction."""
-    keep_answers = timedelta(hours=settings.idempotency_retention)
-    is_more = True
-    while is_more:
-        async with transaction(database) as tx:
-            is_more = await sweeping.sweep(tx, keep_answers)
+class Sweeper:
+    """Does what is due; remembers how far it has come in history."""
+
+    def __init__(self, database: LedgerDatabase, settings: Settings) -> None:
+        self.interval = settings.sweep_interval
+        self._database = database
+        self._keep_answers = timedelta(hours=settings.idempotency_retention)
+        days = settings.history_retention
+        self._keep_history = None if days is None else timedelta(days=days)
+        self._after = 0
+
+    async def sweep(self) -> None:
+        """Do all that is due, a batch a transaction."""
+        is_more = True
+        while is_more:
+            async with transaction(self._database) as tx:
+                is_more = await sweeping.sweep(tx, self._keep_answers)
+        if self._keep_history is not None:
+            await self._sweep_history(self._keep_history)
+
+    async def _sweep_history(self, keep: timedelta) -> None:
+        dropped = 1
+        while dropped:
+            async with transaction(self._database) as tx:
+                self._after, dropped = await sweeping.sweep_history(
+                    tx, self._after, keep
+                )

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from asyncpg import Record
+
 from app.database import LedgerDatabase, connection
 from app.embedded import EmbeddedPostgres
 from app.ledger import quotas
@@ -58,6 +60,10 @@ class Cluster:
         """Run statements one by one, each on its own."""
         asyncio.run(_execute(self.settings(database), statements))
 
+    def fetch(self, statement: str) -> list[Record]:
+        """Return the rows of a statement."""
+        return asyncio.run(_fetch(self.settings(), statement))
+
     def create(self, database: str) -> None:
         """Create an empty database; the names are our own."""
         self.execute(f'CREATE DATABASE "{database}"')
@@ -106,3 +112,8 @@ async def _execute(settings: Settings, statements: tuple[str, ...]) -> None:
     async with database, connection(database) as lent:
         for statement in statements:
             await lent.execute(statement)
+
+
+async def _fetch(settings: Settings, statement: str) -> list[Record]:
+    async with LedgerDatabase(settings) as database, connection(database) as lent:
+        return await lent.fetch(statement)

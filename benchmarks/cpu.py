@@ -9,32 +9,43 @@ from pathlib import Path
 
 PROC = Path("/proc")
 TICK = 1 / os.sysconf("SC_CLK_TCK")
-"""Seconds; what the kernel counts in, so that short windows are known coarsely."""
+"""Seconds; what the kernel counts the time of ended children in."""
 
-UTIME, CUTIME_END = 11, 15
-"""Where user and system time stand after the name, then those of ended children."""
+RAN, WAITED = 0, 1
+"""What the scheduler counts of a thread, in nanoseconds: with a processor, and without.
+"""
+
+CUTIME, CUTIME_END = 13, 15
+"""Where the user and system time of ended children stand after the name."""
 
 
 def seconds_of(pid: int) -> float:
     """Return the seconds that a process, its children and theirs have used so far."""
-    if not (PROC / "self" / "stat").exists():
+    if not (PROC / "self" / "schedstat").exists():
         return nan
     try:
         fields = (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
     except OSError:
         return 0.0  # It ended; its parent counts it from now on.
-    used = sum(int(ticks) for ticks in fields[UTIME:CUTIME_END]) * TICK
-    return used + sum(seconds_of(child) for child in children_of(pid))
+    of_ended = sum(int(ticks) for ticks in fields[CUTIME:CUTIME_END]) * TICK
+    of_children = sum(seconds_of(child) for child in children_of(pid))
+    return _scheduled(pid, RAN) + of_ended + of_children
 
 
 def waited_by(pid: int) -> float:
     """Return the seconds for which it and its children stood in line."""
+    return _scheduled(pid, WAITED) + sum(map(waited_by, children_of(pid)))
+
+
+def _scheduled(pid: int, what: int) -> float:
+    """Read in seconds what the scheduler counts of a process's threads."""
+    if not (PROC / "self" / "schedstat").exists():
+        return nan
     lines = (PROC / str(pid) / "task").glob("*/schedstat")
     try:
-        waited = sum(int(line.read_text().split()[1]) for line in lines) / 1e9
+        return sum(int(line.read_text().split()[what]) for line in lines) / 1e9
     except OSError:
-        return nan
-    return waited + sum(waited_by(child) for child in children_of(pid))
+        return 0.0
 
 
 def children_of(pid: int) -> list[int]:

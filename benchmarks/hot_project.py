@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from benchmarks import ledger_load, load, messages, options, servers, tables
 from benchmarks import stage as places
 from benchmarks.figures import middle, ratios, spread
+from benchmarks.ledger_load import Plan
 from benchmarks.loader import Loader
 from benchmarks.rounds import ALLOCATE, SHARED
 from benchmarks.servers import Server
@@ -22,7 +23,7 @@ from benchmarks.stage import Stage, prepared
 from benchmarks.tables import draw, ratio, share, shown
 
 QUICK = {"seconds": 1.0, "rounds": 1, "network": "10.0.0.0/15"}
-FULL = {"seconds": 2.0, "rounds": 7, "network": "10.0.0.0/12"}
+FULL = {"seconds": 2.0, "rounds": 7, "network": "10.0.0.0/13"}
 
 CLIENTS = 32
 QUOTA = 1_000_000
@@ -126,14 +127,8 @@ def _by_http(stage: Stage, server: Server, loader: Loader) -> Allocating:
 def _by_rules(seconds: float, stage: Stage, processes: Executor) -> Allocating:
     def allocate(of_one: bool) -> float:
         projects = list(map(str, _projects(of_one)))
-        outcome = ledger_load.run_together(
-            processes,
-            stage.settings,
-            [projects[n::PROCESSES] for n in range(PROCESSES)],
-            seconds,
-            stage.postmaster,
-            gives_back=False,
-        )
+        plan = Plan(stage.settings, projects, seconds, gives_back=False)
+        outcome = ledger_load.run_together(processes, plan, PROCESSES)
         return outcome.done / outcome.seconds
 
     return allocate

@@ -7,7 +7,7 @@ called, not copied, so that what is measured is what the service does.
 import asyncio
 import time
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import uvloop
 
@@ -30,21 +30,32 @@ FLUSH = "SELECT pg_stat_force_next_flush()"
 """Makes Postgres count what the connection has read until now, at once."""
 
 
+# Of all clients in the cluster, so that nothing else may be going on in it.
+COUNTERS = """
+SELECT CAST(sum(hits + reads) AS bigint),
+       CAST(pg_current_wal_insert_lsn() - '0/0' AS bigint)
+  FROM pg_stat_io
+ WHERE backend_type = 'client backend' AND object = 'relation'
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What the clients of one process do, for how many seconds at most."""
+    """What clients do, for how many seconds at most."""
 
     settings: Settings
     projects: list[str]
     """Of each client."""
-    begin: float
-    """When the window opens, by time.monotonic, which all processes share."""
     seconds: float
+    begin: float | None = None
+    """When the window opens, by time.monotonic, which all processes share; or as soon
+    as all of this process are ready."""
     at_most: int | None = None
     """How often all of them together do it; None: as often as they can."""
     gives_back: bool = True
     """Whether each releases what it has just got: a pair."""
     durable: bool = True
+    """Whether each commit waits until it is on disk."""
     postmaster: int | None = None
     """The process whose processor time is wanted."""
 
@@ -57,6 +68,9 @@ class Outcome:
     seconds: float
     postgres: float
     """Seconds of processor time, for what all processes have done."""
+    buffers: int
+    """Pages that all clients' backends have looked at, in memory or not."""
+    wal_bytes: int
 
 
 async def allocate(tx: Tx, caller: Caller, settings: Settings) -> int:
@@ -71,31 +85,21 @@ async def release(tx: Tx, caller: Caller, floating_ip_id: int) -> None:
     await releasing.release(tx, caller, [floating_ip_id])
 
 
-def run_together(
-    processes: Executor,
-    settings: Settings,
-    projects: list[list[str]],
-    seconds: float,
-    postmaster: int,
-    *,
-    gives_back: bool,
-) -> Outcome:
-    """Run the clients of as many processes as there are lists, all in one window."""
+def run_together(executor: Executor, plan: Plan, processes: int) -> Outcome:
+    """Divide a plan's clients among processes, all in one window."""
     begin = time.monotonic() + GETTING_READY
-    room = {"database_pool_size": max(map(len, projects))}
-    settings = settings.model_copy(update=room)
-    plans = [
-        Plan(
-            settings, own, begin, seconds, gives_back=gives_back, postmaster=postmaster
-        )
-        for own in projects
-    ]
-    outcomes = list(processes.map(run, plans))
+    shares = [plan.projects[n::processes] for n in range(processes)]
+    plans = [replace(plan, projects=share, begin=begin) for share in shares]
+    outcomes = list(executor.map(run, plans))
     return Outcome(
         sum(outcome.done for outcome in outcomes),
-        max(outcome.seconds for outcome in outcomes),
-        max(outcome.postgres for outcome in outcomes),
+        *(max(counted) for counted in zip(*map(_of_all, outcomes), strict=True)),
     )
+
+
+def _of_all(outcome: Outcome) -> tuple[float, float, int, int]:
+    """Return what each process reads of all."""
+    return outcome.seconds, outcome.postgres, outcome.buffers, outcome.wal_bytes
 
 
 def run(plan: Plan) -> Outcome:
@@ -112,25 +116,34 @@ class _Window:
         self._done = 0
 
     async def run(self) -> Outcome:
-        self._met = asyncio.Barrier(len(self._plan.projects) + 1)
+        everybody = len(self._plan.projects) + 1
+        self._met = asyncio.Barrier(everybody)
+        room = {"database_pool_size": everybody}
+        settings = self._plan.settings.model_copy(update=room)
         async with (
-            LedgerDatabase(self._plan.settings, PATIENCE) as database,
+            LedgerDatabase(settings, PATIENCE) as database,
+            connection(database) as watching,
             asyncio.TaskGroup() as group,
         ):
             for project in self._plan.projects:
                 group.create_task(self._client(database, project))
-            return await self._watch()
+            return await self._watch(watching)
 
-    async def _watch(self) -> Outcome:
+    async def _watch(self, watching: Connection) -> Outcome:
         """Open the window once all are ready, and read the clocks at its ends."""
         await self._met.wait()
-        await asyncio.sleep(self._plan.begin - time.monotonic())
-        self._deadline = self._plan.begin + self._plan.seconds
-        before, began = self._postgres_time(), time.monotonic()
+        begin = self._plan.begin or time.monotonic()
+        await asyncio.sleep(begin - time.monotonic())
+        self._deadline = begin + self._plan.seconds
+        buffers, wal_bytes = await watching.fetchrow(COUNTERS) or (0, 0)
+        postgres, began = self._postgres_time(), time.monotonic()
         await self._met.wait()
         await self._met.wait()
-        seconds = time.monotonic() - began
-        return Outcome(self._done, seconds, self._postgres_time() - before)
+        seconds, spent = time.monotonic() - began, self._postgres_time() - postgres
+        after = await watching.fetchrow(COUNTERS) or (0, 0)
+        return Outcome(
+            self._done, seconds, spent, after[0] - buffers, after[1] - wal_bytes
+        )
 
     async def _client(self, database: LedgerDatabase, project: str) -> None:
         caller = Caller("bench", project, Role.MEMBER, f"req-{'0' * 36}")

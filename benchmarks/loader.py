@@ -41,14 +41,20 @@ class Loader:
         self._seconds = seconds
 
     def load(
-        self, server: Server, requests: list[list[bytes]], *, repeated: bool = True
+        self,
+        server: Server,
+        requests: list[list[bytes]],
+        *,
+        repeated: bool = True,
+        seconds: float | None = None,
     ) -> Outcome:
-        """Send each client's requests for the length of a window.
+        """Send each client's requests for the length of a window, or so many seconds.
 
         Raises Refused if any answer was not a success.
         """
+        length = seconds or self._seconds
         return self._run(
-            Plan(server, self._seconds, requests, repeated, postmaster=self._postmaster)
+            Plan(server, length, requests, repeated, postmaster=self._postmaster)
         )
 
     def prepare(self, server: Server, requests: list[list[bytes]]) -> Outcome:

@@ -48,21 +48,24 @@ OF_ALL = r"\set project :first_project"
 PICK = r"\set start random(0, 999000) / 1000000.0"
 """Where the free addresses are looked for first."""
 
+SHARE = rf"\set share random(0, {quotas.SHARES - 1})"
+"""Where room is looked for first."""
+
 ALLOCATE = (
     Step(named.FIND, ("pool",), "pool_"),
-    Step(quotas.TAKE_ONE, ("project", "quota")),
+    Step(quotas.TAKE_ONE, ("project", "quota", "share")),
     Step(allocation.TAKE_ONE, ("project", "actor", "request", "pool_id", "start"), ""),
 )
 SHOW = (Step(floating_ips.SHOW, ("project", "id")),)
 LIST = (Step(floating_ips.PAGES[None], ("project", "marker", "limit")),)
 RELEASE = (
-    Step(quotas.GIVE_BACK_TO_ANY, ("project", "one")),
+    Step(quotas.GIVE_BACK_TO_ANY, ("project", "one", "share")),
     Step(releasing.LOCK, ("project", "[id]")),
     Step(releasing.GIVE_BACK, ("project", "[id]")),
 )
 
 SCRIPTS = {
-    "allocate": Script((OF_CLIENT, PICK), ALLOCATE, True),
+    "allocate": Script((OF_CLIENT, PICK, SHARE), ALLOCATE, True),
     "show": Script(
         (
             OF_CLIENT,
@@ -77,11 +80,12 @@ SCRIPTS = {
             OF_CLIENT,
             r"\set id :first_id + :client_id * :each + :n",
             r"\set n :n + 1",
+            SHARE,
         ),
         RELEASE,
         True,
     ),
-    "allocate, one project": Script((OF_ALL, PICK), ALLOCATE, True),
+    "allocate, one project": Script((OF_ALL, PICK, SHARE), ALLOCATE, True),
 }
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 LEDGER = "alembic/versions/0001_ledger.py"
+IDEMPOTENCY = "alembic/versions/0003_idempotency.py"
 PARTS = ("app", "alembic", "tests", "openapi", "pyproject.toml", "alembic.ini")
 
 
@@ -175,6 +176,94 @@ MUTATIONS = (
         "async with database.connection() as it, it.transaction():\n"
         "        lent = it.raw_connection\n",
         "tests/test_cancellation.py tests/test_allocation.py",
+    ),
+    Mutation(
+        "no lock on the idempotency key",
+        "app/ledger/idempotency.py",
+        "SELECT pg_try_advisory_xact_lock($1)",
+        "SELECT CAST($1 AS bigint) IS NOT NULL",
+        "tests/test_idempotency.py -k at_once",
+    ),
+    Mutation(
+        "the kept answer is looked for before the key is locked",
+        "app/ledger/idempotency.py",
+        "    if not await tx.fetchval(LOCK, key.lock_id):\n"
+        "        raise RequestInFlight(key.text)\n"
+        "    kept = await tx.fetchrow(FIND, key.project_id, key.route, key.text)\n",
+        "    kept = await tx.fetchrow(FIND, key.project_id, key.route, key.text)\n"
+        "    if not await tx.fetchval(LOCK, key.lock_id):\n"
+        "        raise RequestInFlight(key.text)\n",
+        "tests/test_idempotency.py -k looked_for",
+    ),
+    Mutation(
+        "whatever request has the key gets its answer",
+        "app/ledger/idempotency.py",
+        'if kept["fingerprint"] != key.fingerprint:',
+        "if False:",
+        "tests/test_idempotency.py -k another_request",
+    ),
+    Mutation(
+        "idempotency keys of whatever project",
+        "app/ledger/idempotency.py",
+        " WHERE project_id = $1 AND route",
+        " WHERE $1 <> '' AND route",
+        "tests/test_idempotency.py -k each_project",
+    ),
+    Mutation(
+        "the answer is kept after the commit of its effect",
+        "app/faces/once.py",
+        "            await idempotency.store(tx, key, _answer(response))\n"
+        "            return response\n",
+        "        async with transaction(self.database) as tx:\n"
+        "            await idempotency.store(tx, key, _answer(response))\n"
+        "            return response\n",
+        "tests/test_idempotency.py -k cancelled",
+    ),
+    Mutation(
+        "sweeps of idempotency keys wait for each other",
+        "app/ledger/idempotency.py",
+        "              FOR UPDATE SKIP LOCKED))",
+        "              FOR UPDATE))",
+        "tests/test_idempotency.py -k forget_at_once",
+    ),
+    Mutation(
+        "associate and disassociate whatever the revision",
+        "app/ledger/association.py",
+        '    revisions.check(if_match, present["revision"])\n',
+        "",
+        "tests/test_compare_and_set.py -k associate",
+    ),
+    Mutation(
+        "release whatever the revision",
+        "app/ledger/allocation.py",
+        "        revisions.check(if_match, revision)\n",
+        "",
+        "tests/test_compare_and_set.py -k release",
+    ),
+    Mutation(
+        "no lock on the floating IP whose revision release looks at",
+        "app/ledger/allocation.py",
+        " WHERE project_id = $1 AND floating_ip_id = $2\n   FOR UPDATE\n",
+        " WHERE project_id = $1 AND floating_ip_id = $2\n",
+        "tests/test_compare_and_set.py -k we_wait",
+    ),
+    *(
+        Mutation(f"no constraint {name}", IDEMPOTENCY, text, instead, tests)
+        for name, text, instead, tests in (
+            (
+                "idempotency_keys_pkey",
+                ",\n    CONSTRAINT idempotency_keys_pkey"
+                " PRIMARY KEY (project_id, route, key)\n",
+                "\n",
+                "tests/test_idempotency.py -k database_keeps",
+            ),
+            (
+                "stored_answer_is_a_success",
+                "CHECK (status BETWEEN 200 AND 299)",
+                "CHECK (true)",
+                "tests/test_idempotency.py -k database_keeps",
+            ),
+        )
     ),
     *(
         Mutation(f"no constraint {name}", LEDGER, text, instead, tests)

@@ -34,6 +34,7 @@ ROLES = {
     "list_floating_ip_holds": Role.ADMIN,
     "place_floating_ip_hold": Role.ADMIN,
     "lift_floating_ip_hold": Role.ADMIN,
+    "list_floating_ip_history": Role.READER,
     "register_server": Role.MEMBER,
     "list_servers": Role.READER,
     "show_server": Role.READER,

@@ -51,6 +51,19 @@ BREACHES = {
         "UPDATE addresses SET rests_for = NULL WHERE state = 'resting'",
         "resting, and to rest for nobody",
     ),
+    "a key with two answers": (
+        "ALTER TABLE idempotency_keys DROP CONSTRAINT idempotency_keys_pkey;"
+        "INSERT INTO idempotency_keys (project_id, route, key, fingerprint, status,"
+        " headers, body) SELECT 'demo', 'allocate', 'k', '', 200, '{}', ''"
+        " FROM generate_series(1, 2)",
+        "key k of project demo: allocate has 2 answers",
+    ),
+    "a refusal that is kept": (
+        "ALTER TABLE idempotency_keys DROP CONSTRAINT stored_answer_is_a_success;"
+        "INSERT INTO idempotency_keys (project_id, route, key, fingerprint, status,"
+        " headers, body) VALUES ('demo', 'allocate', 'k', '', 404, '{}', '')",
+        "key k of project demo: allocate keeps a refusal, 404",
+    ),
     "a fixed IP of no server": (
         "ALTER TABLE addresses DROP CONSTRAINT fixed_ip_is_of_the_same_project;"
         "DELETE FROM fixed_ips",

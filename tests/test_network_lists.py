@@ -203,7 +203,9 @@ async def test_no_limit_and_0_are_a_page_of_1000(
     await make.pool(database, "198.18.0.0/21")
     await make.quota(database, -1)
     for _ in range(11):
-        await client.post("/os-floating-ips/batch", json={"allocate_addresses": {"count": 100}})
+        await client.post(
+            "/os-floating-ips/batch", json={"allocate_addresses": {"count": 100}}
+        )
     held = len((await client.get("/os-floating-ips")).json()["floating_ips"])
     assert held == 1000
 

@@ -148,6 +148,7 @@ def test_an_answer_of_202_has_no_content() -> None:
                 "list_servers 200",
                 "list_floating_ips_bulk 200",
                 "list_floating_ip_holds 200",
+                "list_floating_ip_history 200",
             },
         ),
         (

@@ -26,11 +26,13 @@ ALTER TABLE pools
 
 # `dealt` is the quota that the shares were made for (-1: no limit): all room and all
 # that the project holds add up to it. What it holds beyond a quota that was lowered,
-# the first share owes.
+# the first share owes. `shares` is how many there are.
 QUOTAS = (
     """
 ALTER TABLE quotas ADD COLUMN dealt integer NOT NULL DEFAULT 0
-        CONSTRAINT dealt_is_a_quota CHECK (dealt >= -1)
+        CONSTRAINT dealt_is_a_quota CHECK (dealt >= -1),
+    ADD COLUMN shares smallint NOT NULL DEFAULT 1
+        CONSTRAINT there_is_a_share CHECK (shares > 0)
     """,
     """
 CREATE TABLE quota_shares (
@@ -272,7 +274,7 @@ UPDATE quotas q
 DROP TABLE quota_shares
     """,
     """
-ALTER TABLE quotas DROP COLUMN dealt
+ALTER TABLE quotas DROP COLUMN dealt, DROP COLUMN shares
     """,
     """
 ALTER TABLE pools DROP COLUMN quarantine_seconds

@@ -11,7 +11,7 @@ meanwhile: 10 seconds for a million fixed IPs, on two cores.
 from alembic import op
 
 revision = "0005"
-down_revision = "0003"
+down_revision = "0004"
 
 SERVERS = """
 ALTER TABLE servers

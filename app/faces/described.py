@@ -25,6 +25,7 @@ TAGS = [
         "name": "servers",
         "description": "The servers of a project: registered here, and run elsewhere.",
     },
+    {"name": "history", "description": "Who held which address, and when."},
     {"name": "quotas", "description": "How many floating IPs a project may hold."},
     {
         "name": "compute",

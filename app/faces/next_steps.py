@@ -19,6 +19,7 @@ STEPS = {
     "release_floating_ips": "Release floating IPs.",
     "show_floating_ip_pool": "Show what the pool has.",
     "update_floating_ip_pool": "Set how long released addresses rest.",
+    "list_floating_ip_history": "List all that the address was.",
     "list_floating_ip_holds": "List the addresses that are held back now.",
     "lift_floating_ip_hold": "Let the address go.",
     "show_server": "Show the server.",
@@ -81,6 +82,9 @@ HOLD_PLACED = {
     **_to("lift_floating_ip_hold", address=HELD_BACK),
     **_to("list_floating_ip_holds"),
 }
+HISTORY_LISTED = _to(
+    "list_floating_ip_history", ip="$response.body#/floating_ip_history/0/ip"
+)
 HOLD_LIFTED = _to("list_floating_ip_holds")
 
 SERVER_REGISTERED = {

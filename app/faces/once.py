@@ -20,7 +20,7 @@ from app.faces.http import DatabaseDep
 from app.ledger import idempotency
 
 Change: TypeAlias = Callable[[Tx], Awaitable[Response]]
-"""Work in the transaction it is given; it may be done again if that is rolled back."""
+"""The rules and the answer of one change; it leaves beginning and end to its caller."""
 
 HEADER = "Idempotency-Key"
 KEY_RULE = "must be one line of 1 to 255 visible ASCII characters"
@@ -41,7 +41,7 @@ KeyHeader = Annotated[
         "request has no second effect and gets the same answer.",
     ),
 ]
-"""The header as OpenAPI shows it; `_key` reads it, and sees a second line as well."""
+"""The header as OpenAPI shows it; `_read_key` reads it, and sees a second line too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,23 +57,24 @@ class Once:
         Raises InvalidValue, RequestInFlight, KeyReused, and what the change raises;
         nothing is kept then, so that the request may be tried again.
         """
-        text = _key(self.request)
-        if text is None:
-            async with transaction(self.database) as tx:
-                return await change(tx)
-        key = idempotency.Key(
-            caller.project_id,
-            self.request.scope["route"].name,
-            text,
-            await _fingerprint(self.request),
-        )
+        key = await self._key(caller)
         async with transaction(self.database) as tx:
+            if key is None:
+                return await change(tx)
             kept = await idempotency.claim(tx, key)
             if kept is not None:
                 return Response(kept.body, kept.status, kept.headers | REPLAYED)
             response = await change(tx)
             await idempotency.store(tx, key, _answer(response))
-        return response
+            return response
+
+    async def _key(self, caller: Caller) -> idempotency.Key | None:
+        text = _read_key(self.request)
+        if text is None:
+            return None
+        route: str = self.request.scope["route"].name
+        digest = await _fingerprint(self.request)
+        return idempotency.Key(caller.project_id, route, text, digest)
 
 
 async def once(
@@ -86,7 +87,7 @@ async def once(
 OnceDep = Annotated[Once, Depends(once)]
 
 
-def _key(request: Request) -> str | None:
+def _read_key(request: Request) -> str | None:
     lines = request.headers.getlist(HEADER)
     if not lines:
         return None

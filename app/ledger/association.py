@@ -46,13 +46,32 @@ async def _lock(tx: Tx, project_id: str, floating_ip_id: int) -> Record:
     return row
 
 
-# The share of the key keeps the server from being removed until the transaction ends.
-LOCK_FIXED_IP = """
-SELECT server_id
+# Keeps the server from being removed until the transaction ends, and the fixed IPs for
+# one floating IP at a time: two that change places would else meet in the unique index,
+# each with the other's entry before it.
+LOCK_FIXED_IPS = """
+SELECT address, server_id
   FROM fixed_ips
- WHERE project_id = $1 AND address = $2
-   FOR KEY SHARE
+ WHERE project_id = $1 AND address = ANY($2)
+ ORDER BY address
+   FOR NO KEY UPDATE
 """
+
+
+async def _lock_fixed_ips(
+    tx: Tx, project_id: str, wanted: Address, present: str | None
+) -> int:
+    """Lock a fixed IP, and the one that is left for it; return the server's id.
+
+    Raises FixedIPNotFound.
+    """
+    both = {wanted, ip_address(present or wanted)}
+    locked = await tx.fetch(LOCK_FIXED_IPS, project_id, both)
+    servers: dict[Address, int] = {row["address"]: row["server_id"] for row in locked}
+    if wanted not in servers:
+        raise FixedIPNotFound(wanted)
+    return servers[wanted]
+
 
 POINT = """
 UPDATE addresses
@@ -79,16 +98,14 @@ async def associate(
     One that a server gets `by_itself` is released with it; whoever points it elsewhere
     makes it an ordinary one. Returns its revision from now on.
 
-    Locks the address, then the fixed IP (shared).
+    Locks the address, then the fixed IP and the one it stood for.
     Raises FloatingIPNotFound, PreconditionFailed, FixedIPNotFound, FamiliesDiffer,
     FixedIPOccupied.
     """
     project_id = caller.project_id
     present = await _lock(tx, project_id, floating_ip_id)
     revisions.check(if_match, present["revision"])
-    server_id = await tx.fetchval(LOCK_FIXED_IP, project_id, fixed_ip)
-    if server_id is None:
-        raise FixedIPNotFound(fixed_ip)
+    server_id = await _lock_fixed_ips(tx, project_id, fixed_ip, present["fixed_ip"])
     if (ip := ip_address(present["ip"])).version != fixed_ip.version:
         raise FamiliesDiffer(ip, fixed_ip)
     if present["fixed_ip"] == str(fixed_ip):

@@ -16,6 +16,7 @@ the old ones finds them gone, and looks again.
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from random import randrange
 
 from app.database import Connection, Tx
 from app.errors import Busy, QuotaExceeded
@@ -39,20 +40,35 @@ class Quota:
     used: int
 
 
-# Skips what others have locked. The condition is read again once the row is locked.
+# Skips what others have locked, and begins at a random share: an old snapshot keeps
+# the earlier versions of each, which are passed on the way to the present one. The
+# condition is read again once the row is locked.
 TAKE_ONE = """
+WITH quota AS (
+    SELECT project_id, $3 % shares AS start
+      FROM quotas
+     WHERE project_id = $1 AND dealt = coalesce(allowed, $2)
+)
 UPDATE quota_shares
    SET room = room - 1
  WHERE project_id = $1
-   AND number = (
-       SELECT s.number
-         FROM quota_shares s
-         JOIN quotas q ON q.project_id = s.project_id
-        WHERE s.project_id = $1
-          AND s.room > 0
-          AND q.dealt = coalesce(q.allowed, $2)
-        LIMIT 1
-          FOR UPDATE OF s SKIP LOCKED)
+   AND number = coalesce(
+       (SELECT number
+          FROM quota_shares
+         WHERE project_id = (SELECT project_id FROM quota)
+           AND number >= (SELECT start FROM quota)
+           AND room > 0
+         ORDER BY number
+         LIMIT 1
+           FOR UPDATE SKIP LOCKED),
+       (SELECT number
+          FROM quota_shares
+         WHERE project_id = (SELECT project_id FROM quota)
+           AND number < (SELECT start FROM quota)
+           AND room > 0
+         ORDER BY number
+         LIMIT 1
+           FOR UPDATE SKIP LOCKED))
 RETURNING number
 """
 
@@ -100,13 +116,22 @@ async def take(tx: Tx, project_id: str, default: int, count: int = 1) -> None:
     Locks shares of the project's quota until the transaction ends, one if `count` is 1.
     Raises QuotaExceeded, Busy.
     """
-    if count == 1 and await tx.fetchval(TAKE_ONE, project_id, default) is not None:
+    if count == 1 and await _take_one(tx, project_id, default):
         return
     loop = asyncio.get_running_loop()
     deadline = loop.time() + PATIENCE
     while not await _take_slowly(tx, project_id, default, count):
         if loop.time() > deadline:
             raise Busy
+
+
+async def _take_one(tx: Tx, project_id: str, default: int) -> bool:
+    number = await tx.fetchval(TAKE_ONE, project_id, default, _any_share())
+    return number is not None
+
+
+def _any_share() -> int:
+    return randrange(SHARES)  # noqa: S311  # spreads load, keeps no secret
 
 
 async def _take_slowly(tx: Tx, project_id: str, default: int, count: int) -> bool:
@@ -131,19 +156,24 @@ async def _deal_if_due(tx: Tx, project_id: str, default: int) -> None:
         await deal(tx, [project_id], default)
 
 
-# Any share will do, but for one while the first owes; those with the least room get it,
-# so that room does not gather in a few.
+# Any share will do, from a random one on, unless the first owes.
 GIVE_BACK_TO_ANY = """
+WITH quota AS (
+    SELECT project_id, $3 % shares AS start
+      FROM quotas
+     WHERE project_id = $1
+       AND NOT EXISTS (SELECT FROM quota_shares
+                        WHERE project_id = $1 AND number = 0 AND room < 0)
+)
 UPDATE quota_shares
    SET room = room + $2
  WHERE project_id = $1
    AND number = (
        SELECT number
          FROM quota_shares
-        WHERE project_id = $1
-          AND NOT EXISTS (SELECT FROM quota_shares
-                           WHERE project_id = $1 AND number = 0 AND room < 0)
-        ORDER BY room
+        WHERE project_id = (SELECT project_id FROM quota)
+          AND number >= (SELECT start FROM quota)
+        ORDER BY number
         LIMIT 1
           FOR UPDATE SKIP LOCKED)
 RETURNING number
@@ -151,6 +181,7 @@ RETURNING number
 
 GIVE_BACK_TO_THE_FIRST = """
 UPDATE quota_shares SET room = room + $2 WHERE project_id = $1 AND number = 0
+RETURNING number
 """
 
 
@@ -159,7 +190,13 @@ async def give_back(tx: Tx, project_id: str, count: int = 1) -> None:
 
     Locks a share of the project's quota until the transaction ends.
     """
-    if await tx.fetchval(GIVE_BACK_TO_ANY, project_id, count) is None:
+    given = await tx.fetchval(GIVE_BACK_TO_ANY, project_id, count, _any_share())
+    if given is None:
+        given = await tx.fetchval(GIVE_BACK_TO_THE_FIRST, project_id, count)
+    if given is None:
+        # The share that was waited for is gone: others have been dealt, and none are
+        # while this locks the quota.
+        await tx.execute(LOCK, [project_id])
         await tx.execute(GIVE_BACK_TO_THE_FIRST, project_id, count)
 
 
@@ -242,14 +279,10 @@ WITH gone AS (
       JOIN room r ON r.project_id = q.project_id
 ), dealt AS (
     UPDATE quotas q
-       SET dealt = t.allowed
+       SET dealt = t.allowed, shares = greatest(least(t.total, $3), 1)
       FROM totals t
      WHERE q.project_id = t.project_id
-), shares AS (
-    SELECT project_id,
-           total - CAST(used AS bigint) AS room,
-           greatest(least(total, $3), 1) AS count
-      FROM totals
+ RETURNING q.project_id, t.total - CAST(t.used AS bigint) AS room, q.shares AS count
 )
 INSERT INTO quota_shares (project_id, number, room)
 SELECT project_id,
@@ -259,7 +292,7 @@ SELECT project_id,
        WHEN number = 0 THEN room
        ELSE 0
        END
-  FROM shares, generate_series(0, count - 1) AS number
+  FROM dealt, generate_series(0, count - 1) AS number
 """
 
 

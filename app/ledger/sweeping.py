@@ -7,7 +7,7 @@ is free, and counts are sums at every moment.
 from datetime import timedelta
 
 from app.database import Tx
-from app.ledger import holds, idempotency, pools
+from app.ledger import holds, idempotency, intervals, pools
 
 BATCH = 1000
 """Rows of a kind that one sweep changes at most."""
@@ -53,3 +53,16 @@ async def sweep(tx: Tx, keep_answers: timedelta) -> bool:
     added_up = await pools.add_up(tx, BATCH)
     forgotten = await idempotency.sweep(tx, keep_answers, BATCH)
     return BATCH in (freed, lifted, added_up, forgotten)
+
+
+async def sweep_history(tx: Tx, after: int, older_than: timedelta) -> tuple[int, int]:
+    """Look at a batch of history, and drop what ended so long ago.
+
+    Returns where to go on the next time, and how many intervals it dropped: none while
+    another transaction sweeps.
+
+    Locks what it drops.
+    """
+    if not await tx.fetchval(TRY_LOCK):
+        return after, 0
+    return await intervals.sweep(tx, after, older_than, BATCH)

@@ -1,11 +1,11 @@
-"""What operators do beside the draft: quotas, pools, their addresses, and holds."""
+"""What operators do beside the draft: quotas, pools, addresses, holds, history."""
 
 from fastapi import APIRouter
 
-from app.faces.operator import bulk, holds, pools, quota_sets
+from app.faces.operator import bulk, history, holds, pools, quota_sets
 
 router = APIRouter()
-_PARTS = (quota_sets, pools, bulk, holds)
+_PARTS = (quota_sets, pools, bulk, holds, history)
 for part in _PARTS:
     router.include_router(part.router)
 

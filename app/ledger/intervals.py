@@ -1,0 +1,175 @@
+"""History as it is read: who held which address, and when.
+
+Each main filter has a statement that reads an index of its own, so that nobody waits
+for the intervals of others. Time is compared as ranges, [since, until): an instant is
+of the interval that begins with it, and what began and ended at once is in none.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from asyncpg import Range
+
+from app.database import Connection, Tx
+from app.errors import UnknownMarker
+from app.ledger.addresses import Address
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A time from a beginning to an end, either of which can be open; or an instant."""
+
+    since: datetime | None
+    until: datetime | None
+
+    def range(self) -> "Range[datetime]":
+        """Return it as Postgres has it: without its end, unless it is an instant."""
+        is_instant = self.since is not None and self.since == self.until
+        return Range(self.since, self.until, upper_inc=is_instant)
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A time in which nothing changed for an address; `until` is None if it lasts."""
+
+    id: int
+    ip: str
+    floating_ip_id: int
+    project_id: str
+    fixed_ip: str | None
+    server_id: int | None
+    since: datetime
+    until: datetime | None
+    actor: str
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which intervals are wanted; None is any. The window is what they overlap."""
+
+    project_id: str | None = None
+    ip: Address | None = None
+    floating_ip_id: int | None = None
+    server_id: int | None = None
+    window: Window | None = None
+
+
+COLUMNS = """
+SELECT id, host(address), floating_ip_id, project_id, host(fixed_ip), server_id, since,
+       until, actor, request_id
+"""
+
+FROM = "  FROM history"
+
+# What is not the statement's own main filter, and that as well.
+MATCHING = """
+ WHERE id > $1
+   AND (address = $3 OR CAST($3 AS inet) IS NULL)
+   AND (project_id = $4 OR CAST($4 AS text) IS NULL)
+   AND (floating_ip_id = $5 OR CAST($5 AS bigint) IS NULL)
+   AND (server_id = $6 OR CAST($6 AS bigint) IS NULL)
+   AND (tstzrange(since, until) && $7 OR CAST($7 AS tstzrange) IS NULL)
+"""
+
+IN_ORDER = " ORDER BY id LIMIT $2"
+
+# The index of `one_owner_at_a_time` finds an address, and one in a window. What it
+# finds has no order: OFFSET 0 keeps the planner from walking all history in order
+# instead.
+OF_ADDRESS = """
+  FROM (SELECT id, address, floating_ip_id, project_id, fixed_ip, server_id, since,
+               until, actor, request_id
+          FROM history
+         WHERE address = $3
+        OFFSET 0) AS history
+"""
+
+OF_ADDRESS_IN_WINDOW = """
+  FROM (SELECT id, address, floating_ip_id, project_id, fixed_ip, server_id, since,
+               until, actor, request_id
+          FROM history
+         WHERE address = $3 AND tstzrange(since, until) && $7
+        OFFSET 0) AS history
+"""
+
+BY_ADDRESS = COLUMNS + OF_ADDRESS + MATCHING + IN_ORDER
+BY_ADDRESS_IN_WINDOW = COLUMNS + OF_ADDRESS_IN_WINDOW + MATCHING + IN_ORDER
+BY_FLOATING_IP = COLUMNS + FROM + MATCHING + "   AND floating_ip_id = $5" + IN_ORDER
+BY_SERVER = COLUMNS + FROM + MATCHING + "   AND server_id = $6" + IN_ORDER
+BY_PROJECT = COLUMNS + FROM + MATCHING + "   AND project_id = $4" + IN_ORDER
+ALL = COLUMNS + FROM + MATCHING + IN_ORDER
+
+
+def statement(chosen: Filter) -> str:
+    """Return the statement whose index finds the least that can match."""
+    match chosen:
+        case Filter(ip=ip, window=window) if ip is not None:
+            return BY_ADDRESS if window is None else BY_ADDRESS_IN_WINDOW
+        case Filter(floating_ip_id=int()):
+            return BY_FLOATING_IP
+        case Filter(server_id=int()):
+            return BY_SERVER
+        case Filter(project_id=str()):
+            return BY_PROJECT
+    return ALL
+
+
+def parameters(chosen: Filter, marker: int | None, limit: int) -> tuple[object, ...]:
+    """Return the parameters that each of the statements takes."""
+    return (
+        marker or 0,
+        limit,
+        chosen.ip,
+        chosen.project_id,
+        chosen.floating_ip_id,
+        chosen.server_id,
+        chosen.window and chosen.window.range(),
+    )
+
+
+IS_THERE = """
+SELECT FROM history WHERE id = $1 AND (project_id = $2 OR CAST($2 AS text) IS NULL)
+"""
+
+
+async def page(
+    connection: Connection, chosen: Filter, marker: int | None, limit: int
+) -> list[Interval]:
+    """Return intervals in the order they began, from the one after the marker on.
+
+    Raises UnknownMarker.
+    """
+    if marker and not await connection.fetch(IS_THERE, marker, chosen.project_id):
+        raise UnknownMarker(marker)
+    rows = await connection.fetch(statement(chosen), *parameters(chosen, marker, limit))
+    return [Interval(*row) for row in rows]
+
+
+# Ids are in the order in which intervals began. The present ones stay, however old.
+SWEEP = """
+WITH seen AS (
+    SELECT id, since, until FROM history WHERE id > $1 ORDER BY id LIMIT $3
+), swept AS (
+    DELETE FROM history h
+     USING seen s
+     WHERE h.id = s.id AND s.until < now() - CAST($2 AS interval)
+ RETURNING 1
+)
+SELECT (SELECT max(id) FROM seen WHERE since < now() - CAST($2 AS interval)) AS last,
+       (SELECT count(*) FROM swept) AS count
+"""
+
+
+async def sweep(
+    tx: Tx, after: int, older_than: timedelta, most: int
+) -> tuple[int, int]:
+    """Look at so many intervals after that id, and drop those that ended so long ago.
+
+    Returns where to go on the next time (0: at the beginning), and how many it dropped.
+
+    Locks what it drops.
+    """
+    row = await tx.fetchrow(SWEEP, after, older_than, most)
+    assert row  # noqa: S101  # it has no FROM
+    return row["last"] or 0, row["count"]

@@ -1,0 +1,1 @@
+"""Whether a pair of allocate and release costs the same on every kind of pool."""
