@@ -357,3 +357,32 @@ async def test_subnets_are_where_a_pools_addresses_lie(
 
 async def test_there_are_no_routers(client: AsyncClient) -> None:
     assert (await listed(client, "/v2.0/routers")).json() == {"routers": []}
+
+
+async def test_no_filter_finds_anything_of_another_project(
+    client: AsyncClient, stranger: AsyncClient, database: LedgerDatabase
+) -> None:
+    made = (await some(client, database))["2"]
+    tags = f"{PATH}/{made['id']}/tags"
+    await client.put(tags, json={"tags": ["web"]})
+    filters = {
+        "id": made["id"],
+        "floating_ip_address": made["floating_ip_address"],
+        "fixed_ip_address": made["fixed_ip_address"],
+        "port_id": made["port_id"],
+        "floating_network_id": made["floating_network_id"],
+        "status": "ACTIVE",
+        "project_id": "demo",
+        "tags": "web",
+        "tags-any": "web",
+    }
+
+    for name, value in filters.items():
+        assert await ips(client, **{name: value}) != [], name
+        assert await ips(stranger, **{name: value}) == [], name
+    foreign = await stranger.get(PATH, params={"marker": made["id"]})
+    assert refusal(foreign) == (400, "InvalidInput")
+    for name in ("id", "device_id"):
+        value = made["port_id"] if name == "id" else made["port_details"]["device_id"]
+        found = await listed(stranger, "/v2.0/ports", **{name: value})
+        assert found.json() == {"ports": []}

@@ -100,7 +100,7 @@ class FloatingIPCreate(BaseModel):
                 raise OtherProject(str(project_id))
 
 
-class CreateBody(BaseModel):
+class FloatingIPCreateBody(BaseModel):
     """A floating IP to create."""
 
     model_config = ConfigDict(extra="forbid")
@@ -128,7 +128,7 @@ class FloatingIPUpdate(BaseModel):
         )
 
 
-class UpdateBody(BaseModel):
+class FloatingIPUpdateBody(BaseModel):
     """A floating IP to change."""
 
     model_config = ConfigDict(extra="forbid")
@@ -136,7 +136,7 @@ class UpdateBody(BaseModel):
     floatingip: Annotated[FloatingIPUpdate, Field(description="The changes.")]
 
 
-class TagsBody(BaseModel):
+class FloatingIPTagsBody(BaseModel):
     """Tags of a floating IP."""
 
     model_config = ConfigDict(extra="forbid")
@@ -144,4 +144,4 @@ class TagsBody(BaseModel):
     tags: Tags
 
 
-ENVELOPES: Envelopes = (CreateBody, UpdateBody, TagsBody)
+ENVELOPES: Envelopes = (FloatingIPCreateBody, FloatingIPUpdateBody, FloatingIPTagsBody)

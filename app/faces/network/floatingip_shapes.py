@@ -46,7 +46,7 @@ class PortDetails(BaseModel):
     ] = "compute:nova"
 
 
-class FloatingIP(BaseModel):
+class NeutronFloatingIP(BaseModel):
     """A public address while a project holds it, as OpenStack Networking shows it."""
 
     id: Annotated[
@@ -86,24 +86,26 @@ class FloatingIP(BaseModel):
     port_details: Annotated[PortDetails | None, Field(description="Its port.")]
 
 
-class OneFloatingIP(BaseModel):
+class OneNeutronFloatingIP(BaseModel):
     """One floating IP."""
 
-    floatingip: Annotated[FloatingIP, Field(description="The floating IP.")]
+    floatingip: Annotated[NeutronFloatingIP, Field(description="The floating IP.")]
 
 
-class ManyFloatingIPs(BaseModel):
+class ManyNeutronFloatingIPs(BaseModel):
     """Floating IPs of the project by age."""
 
-    floatingips: Annotated[list[FloatingIP], Field(description="The floating IPs.")]
+    floatingips: Annotated[
+        list[NeutronFloatingIP], Field(description="The floating IPs.")
+    ]
 
 
-ENVELOPES: Envelopes = (OneFloatingIP, ManyFloatingIPs)
+ENVELOPES: Envelopes = (OneNeutronFloatingIP, ManyNeutronFloatingIPs)
 
 
-def shape(view: FloatingIPView, project_id: str) -> FloatingIP:
+def shape(view: FloatingIPView, project_id: str) -> NeutronFloatingIP:
     """Shape a floating IP of the project."""
-    return FloatingIP(
+    return NeutronFloatingIP(
         id=view.uuid,
         floating_network_id=view.network_uuid,
         floating_ip_address=view.ip,

@@ -11,8 +11,15 @@ from app.faces.described import ONCE, success
 from app.faces.http import DatabaseDep, SettingsDep
 from app.faces.network.described import changes, refusals
 from app.faces.network.floatingip_filters import KNOWN, choose, span
-from app.faces.network.floatingip_requests import CreateBody, UpdateBody
-from app.faces.network.floatingip_shapes import ManyFloatingIPs, OneFloatingIP, shape
+from app.faces.network.floatingip_requests import (
+    FloatingIPCreateBody,
+    FloatingIPUpdateBody,
+)
+from app.faces.network.floatingip_shapes import (
+    ManyNeutronFloatingIPs,
+    OneNeutronFloatingIP,
+    shape,
+)
 from app.faces.network.http import (
     FloatingIPId,
     IfMatchDep,
@@ -49,12 +56,12 @@ async def _answer(tx: Tx, caller: Caller, id: int, status: int) -> Response:
 @router.post(
     "/floatingips",
     status_code=201,
-    response_model=OneFloatingIP,
+    response_model=OneNeutronFloatingIP,
     responses=success("The floating IP.", status=201, headers=ONCE)
     | changes(403, 404, 413, 415),
 )
 async def network_create_floatingip(
-    body: CreateBody, caller: MemberDep, once: OnceDep, settings: SettingsDep
+    body: FloatingIPCreateBody, caller: MemberDep, once: OnceDep, settings: SettingsDep
 ) -> Response:
     """Allocate a floating IP to the project, and associate it if a port is named."""
     asked = body.floatingip
@@ -70,7 +77,7 @@ async def network_create_floatingip(
 
 @router.get(
     "/floatingips",
-    response_model=ManyFloatingIPs,
+    response_model=ManyNeutronFloatingIPs,
     responses=success("The floating IPs.") | refusals(400),
     openapi_extra=filters(KNOWN),
 )
@@ -92,7 +99,7 @@ async def network_list_floatingips(
 
 @router.get(
     "/floatingips/{id}",
-    response_model=OneFloatingIP,
+    response_model=OneNeutronFloatingIP,
     responses=success("The floating IP.") | refusals(404),
 )
 async def network_show_floatingip(
@@ -106,13 +113,13 @@ async def network_show_floatingip(
 
 @router.put(
     "/floatingips/{id}",
-    response_model=OneFloatingIP,
+    response_model=OneNeutronFloatingIP,
     responses=success("The floating IP as it is from now on.", headers=ONCE)
     | changes(404, 412, 413, 415),
 )
 async def network_update_floatingip(
     id: FloatingIPId,
-    body: UpdateBody,
+    body: FloatingIPUpdateBody,
     caller: MemberDep,
     if_match: IfMatchDep,
     once: OnceDep,

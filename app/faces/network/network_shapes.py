@@ -119,13 +119,13 @@ class FloatingIPPool(BaseModel):
     tenant_id: Nobody = ""
 
 
-class OneNetwork(BaseModel):
+class OneNeutronNetwork(BaseModel):
     """One network."""
 
     network: Annotated[Network, Field(description="The network.")]
 
 
-class ManyNetworks(BaseModel):
+class ManyNeutronNetworks(BaseModel):
     """Networks by name."""
 
     networks: Annotated[list[Network], Field(description="The networks.")]
@@ -156,8 +156,8 @@ class ManyRouters(BaseModel):
 
 
 ENVELOPES: Envelopes = (
-    OneNetwork,
-    ManyNetworks,
+    OneNeutronNetwork,
+    ManyNeutronNetworks,
     OneSubnet,
     ManySubnets,
     ManyFloatingIPPools,

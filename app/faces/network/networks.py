@@ -20,10 +20,10 @@ from app.faces.network.described import refusals
 from app.faces.network.http import NETWORK, SUBNET, Members, members, one
 from app.faces.network.network_shapes import (
     ManyFloatingIPPools,
-    ManyNetworks,
+    ManyNeutronNetworks,
     ManyRouters,
     ManySubnets,
-    OneNetwork,
+    OneNeutronNetwork,
     OneSubnet,
     floatingip_pool_of,
     network_of,
@@ -77,7 +77,7 @@ OF_POOLS = {
 
 @router.get(
     "/networks",
-    response_model=ManyNetworks,
+    response_model=ManyNeutronNetworks,
     responses=success("The networks.") | refusals(400),
     openapi_extra=filters(OF_NETWORKS),
 )
@@ -102,7 +102,7 @@ NetworkId = Annotated[
 
 @router.get(
     "/networks/{id}",
-    response_model=OneNetwork,
+    response_model=OneNeutronNetwork,
     responses=success("The network.") | refusals(404),
 )
 async def network_show_network(

@@ -173,8 +173,11 @@ def filters(said: Mapping[str, str]) -> dict[str, Any]:
                 "in": "query",
                 "required": False,
                 "description": description,
-                "schema": {"type": "array", "items": {"type": "string"}},
-                "example": [],
+                "schema": {
+                    "type": "array",
+                    "items": {"type": "string"},
+                    "examples": [[]],
+                },
             }
             for name, description in said.items()
         ]

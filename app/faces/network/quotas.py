@@ -55,7 +55,7 @@ def _model(name: str, said: str, members: dict[str, Any]) -> type[BaseModel]:
     fields: dict[str, Any] = {member: (kind, ...) for member, kind in members.items()}
     inner = create_model(f"Network{name}", __doc__=said, **fields)
     member = Annotated[inner, Field(description="The quotas.")]
-    return create_model(f"OneNetwork{name}", __doc__=said, quota=(member, ...))
+    return create_model(f"OneNeutronNetwork{name}", __doc__=said, quota=(member, ...))
 
 
 LIMITS = {"floatingip": FLOATING_IPS, **dict.fromkeys(NOT_COUNTED, NO_LIMIT)}

@@ -15,7 +15,7 @@ from app.errors import InvalidValue
 from app.faces.described import ONCE, success
 from app.faces.http import DatabaseDep, Envelopes
 from app.faces.network.described import changes, refusals
-from app.faces.network.floatingip_requests import TagsBody
+from app.faces.network.floatingip_requests import FloatingIPTagsBody
 from app.faces.network.http import FloatingIPId, IfMatchDep, gone
 from app.faces.once import OnceDep
 from app.ledger import attributes, by_uuid, floating_ip_views, tagging
@@ -27,7 +27,7 @@ router = APIRouter(tags=["network"])
 PATH = "/floatingips/{id}/tags"
 
 
-class Tags(BaseModel):
+class FloatingIPTags(BaseModel):
     """The tags of a floating IP."""
 
     tags: Annotated[
@@ -35,7 +35,7 @@ class Tags(BaseModel):
     ]
 
 
-ENVELOPES: Envelopes = (Tags,)
+ENVELOPES: Envelopes = (FloatingIPTags,)
 
 Tag = Annotated[
     str,
@@ -50,7 +50,9 @@ def _answer(written: Attributes) -> Response:
     return Response(to_json({"tags": written.tags}), media_type="application/json")
 
 
-@router.get(PATH, response_model=Tags, responses=success("The tags.") | refusals(404))
+@router.get(
+    PATH, response_model=FloatingIPTags, responses=success("The tags.") | refusals(404)
+)
 async def network_list_tags(
     id: FloatingIPId, caller: ReaderDep, database: DatabaseDep
 ) -> Response:
@@ -62,13 +64,13 @@ async def network_list_tags(
 
 @router.put(
     PATH,
-    response_model=Tags,
+    response_model=FloatingIPTags,
     responses=success("The tags from now on.", headers=ONCE)
     | changes(404, 412, 413, 415),
 )
 async def network_replace_tags(
     id: FloatingIPId,
-    body: TagsBody,
+    body: FloatingIPTagsBody,
     caller: MemberDep,
     if_match: IfMatchDep,
     once: OnceDep,
@@ -88,13 +90,13 @@ async def network_replace_tags(
 
 @router.post(
     PATH,
-    response_model=Tags,
+    response_model=FloatingIPTags,
     responses=success("The tags from now on.", headers=ONCE)
     | changes(404, 412, 413, 415),
 )
 async def network_add_tags(
     id: FloatingIPId,
-    body: TagsBody,
+    body: FloatingIPTagsBody,
     caller: MemberDep,
     if_match: IfMatchDep,
     once: OnceDep,
