@@ -19,7 +19,7 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 from uvicorn.server import ServerState
 
-from app.errors import fault_body
+from app.faults import fault_body
 
 HEAD_LIMIT = 64 * 1024
 """Bytes of a request line and its header fields together."""

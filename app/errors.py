@@ -1,4 +1,4 @@
-"""Every refusal that a client can see, and how it looks on the wire.
+"""Every refusal that a client can see.
 
 ApiError
 ├── BadRequest       400  InvalidValue, UnknownMarker, MalformedBody, FamiliesDiffer
@@ -19,39 +19,15 @@ ApiError
 └── Unavailable      503  Busy, DatabaseUnavailable, SchemaMissing
 
 Messages are sentences for the client: the value that was wrong and the rule it broke,
-never another project's data and no internals. The shape is OpenStack's fault, in JSON
-`{name: {"code": status, "message": sentence}}`, in XML `<name code="status"><message>`.
-
-Source: OpenStack Compute API 2, faults; CONTRACT 1.10.
+never another project's data and no internals. How they look is said in app/faults.py.
 """
 
 from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv6Address
 from typing import ClassVar
 
-FAULT_NAMES = {
-    400: "badRequest",
-    401: "unauthorized",
-    403: "forbidden",
-    404: "itemNotFound",
-    405: "badMethod",
-    409: "conflictingRequest",
-    413: "overLimit",
-    415: "badMediaType",
-    429: "overLimit",
-    501: "notImplemented",
-    503: "serviceUnavailable",
-}
-OTHER_FAULT = "computeFault"
-"""The fault of every status that has no name of its own: 406, 412, 422, 500."""
-
 QUOTED_LENGTH = 64
 """Characters of a client's value that a message may quote."""
-
-
-def fault_name(status: int) -> str:
-    """Return the name of the fault element for an HTTP status."""
-    return FAULT_NAMES.get(status, OTHER_FAULT)
 
 
 def quote(value: object) -> str:
@@ -332,18 +308,3 @@ class SchemaMissing(Unavailable):
 
     def __init__(self) -> None:
         super().__init__("The database has no schema yet: `floating-ips migrate`.")
-
-
-def fault(error: ApiError) -> dict[str, dict[str, object]]:
-    """Return the body of a refusal, as JSON has it."""
-    return fault_body(error.status, str(error), error.headers)
-
-
-def fault_body(
-    status: int, message: str, headers: Mapping[str, str] | None = None
-) -> dict[str, dict[str, object]]:
-    """Return the body of any refusal, as JSON has it."""
-    body: dict[str, object] = {"code": status, "message": message}
-    if status in (413, 429) and headers and "Retry-After" in headers:
-        body["retryAfter"] = int(headers["Retry-After"])
-    return {fault_name(status): body}

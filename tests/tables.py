@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import app.main  # noqa: F401  # Brings every refusal with it.
-from app import errors
+from app import errors, faults
 from app.errors import ApiError
 from app.settings import Settings
 
@@ -63,7 +63,7 @@ def _operation(method: str, path: str, operation: dict[str, dict[str, str]]) -> 
 def refusals() -> str:
     """Every refusal by its status and fault, with what is the case."""
     rows = [
-        f"| {error.status} | `{errors.fault_name(error.status)}` | "
+        f"| {error.status} | `{faults.fault_name(error.status)}` | "
         f"{str(error.__doc__).split(chr(10), 1)[0]} |"
         for error in sorted(_leaves(ApiError), key=lambda error: error.status)
     ]

@@ -8,7 +8,7 @@ from httpx import AsyncClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app import errors
+from app import errors, faults
 from app.database import LedgerDatabase
 from tests import make
 
@@ -176,7 +176,7 @@ def tree(error: type[errors.ApiError]) -> list[type[errors.ApiError]]:
 def test_every_refusal_has_a_status_a_fault_and_a_docstring() -> None:
     for error in tree(errors.ApiError)[1:]:
         assert 400 <= error.status < 600
-        assert errors.fault_name(error.status)
+        assert faults.fault_name(error.status)
         assert error.__doc__
         if error.__module__ == "app.errors":
             assert error.__name__ in (errors.__doc__ or ""), error

@@ -131,6 +131,8 @@ class Operation:
             "project_id": "demo",
             "label": "private",
             "alias": "os-floating-ips",
+            "name": "public",
+            "address": "203.0.113.9",
         }
         return self.path.format(**known | other)
 

@@ -7,8 +7,8 @@ from httpx import AsyncClient
 
 from app.auth import Caller, Role
 from app.database import LedgerDatabase, connection, transaction
-from app.ledger import association, quotas
-from app.ledger.addresses import parse_address
+from app.ledger import association, pools, quotas
+from app.ledger.addresses import parse_address, parse_range
 from tests import make
 
 WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted"
@@ -134,3 +134,17 @@ async def test_two_that_would_change_places_are_both_refused(
             make.associate(client, 1, "11.0.0.2"), make.associate(client, 2, "11.0.0.1")
         )
         assert [response.status_code for response in both] == [409, 409]
+
+
+async def test_an_address_that_was_taken_out_meanwhile_is_in_no_pool(
+    client: AsyncClient, database: LedgerDatabase
+) -> None:
+    await make.pool(database, "203.0.113.7")
+    asked = {"allocate_address": {"address": "203.0.113.7"}}
+
+    async with transaction(database) as tx:
+        await pools.take_out(tx, parse_range("203.0.113.7"))
+        asking = asyncio.create_task(client.post("/os-floating-ips", json=asked))
+        await asyncio.create_task(somebody_waits(database))
+
+    assert (await asking).status_code == 404

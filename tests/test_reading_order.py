@@ -3,7 +3,15 @@
 import ast
 from pathlib import Path
 
-GROUND = {"settings", "errors", "database", "auth", "migrations", "observability"}
+GROUND = {
+    "settings",
+    "errors",
+    "faults",
+    "database",
+    "auth",
+    "migrations",
+    "observability",
+}
 MAY_IMPORT = {
     "ground": {"ground"},
     "ledger": {"ground", "ledger"},

@@ -4,8 +4,8 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import BaseModel, Field, create_model
 
-from app.errors import FAULT_NAMES, OTHER_FAULT, fault_body, fault_name
 from app.faces.next_steps import Links
+from app.faults import FAULT_NAMES, OTHER_FAULT, fault_body, fault_name
 
 Declared: TypeAlias = dict[int | str, dict[str, Any]]
 """Responses of an operation, as FastAPI's `responses` takes them."""

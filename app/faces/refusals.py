@@ -10,9 +10,10 @@ from fastapi.routing import iter_route_contexts
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 
-from app.errors import ApiError, PathNotFound, fault_body, quote
+from app.errors import ApiError, PathNotFound, quote
 from app.faces.compute import STATUSES
 from app.faces.network import faults
+from app.faults import fault_body
 from app.wire.compute import PREFIX
 from app.wire.network import is_here, refusal_body
 

@@ -44,7 +44,6 @@ WITH own AS (
     SELECT address
       FROM addresses
      WHERE pool_id = $4 AND state = 'resting' AND rests_until <= now()
-       AND rests_for <> $1
      ORDER BY rests_until
      LIMIT 1
        FOR UPDATE SKIP LOCKED
@@ -83,6 +82,7 @@ WITH own AS (
     SELECT address
       FROM addresses
      WHERE pool_id = $4 AND state = 'resting' AND rests_until <= now()
+       AND rests_for <> $1
      ORDER BY rests_until
      LIMIT $6 - (SELECT count(*) FROM own) - (SELECT count(*) FROM free)
               - (SELECT count(*) FROM free_before)
@@ -263,6 +263,7 @@ SELECT state = 'free'
        OR state = 'resting' AND (rests_for = $2 OR rests_until <= now())
        OR state = 'reserved' AND reserved_until <= now()
           AND (rests_for IS NULL OR rests_for = $2 OR rests_until <= now())
+          AS can_be_had
   FROM addresses
  WHERE address = $1
    FOR UPDATE
@@ -283,8 +284,10 @@ async def allocate_this(
     if name is None or pool not in (None, name):
         raise AddressNotFound(address)
     await quotas.take(tx, caller.project_id, default_quota)
-    can_be_had = await tx.fetchval(LOCK, address, caller.project_id)
-    if not can_be_had:
+    locked = await tx.fetchrow(LOCK, address, caller.project_id)
+    if locked is None:
+        raise AddressNotFound(address)
+    if not locked["can_be_had"]:
         raise AddressNotFree(address)
     (row,) = await tx.fetch(TAKE_THIS_ONE, *_whose(caller), address)
     return _new(row)

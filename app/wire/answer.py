@@ -11,7 +11,8 @@ from typing import Literal, Self, TypeAlias
 from pydantic_core import to_json
 from starlette.types import Message, Scope, Send
 
-from app.errors import ApiError, TooLarge, fault_body
+from app.errors import ApiError, TooLarge
+from app.faults import fault_body
 from app.wire import entity_tags
 from app.wire.accept import JSON, Offer
 from app.wire.xml_codec import Codec, Unwritable

@@ -15,7 +15,8 @@ from typing import TypeAlias
 from pydantic import BaseModel
 from pydantic_core import from_json, to_json
 
-from app.errors import FAULT_NAMES, OTHER_FAULT, MalformedBody, quote
+from app.errors import MalformedBody, quote
+from app.faults import FAULT_NAMES, OTHER_FAULT
 from app.wire.xml_reader import NAMESPACE, Element, read
 from app.wire.xml_shapes import JSON, Array, Object, Scalar, Shape, roots
 

@@ -23,7 +23,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode
 
-from app.errors import FAULT_NAMES, OTHER_FAULT
+from app.faults import FAULT_NAMES, OTHER_FAULT
 from app.wire.xml_codec import NULL
 from app.wire.xml_reader import NAMESPACE
 from app.wire.xml_shapes import NoShape, Schema

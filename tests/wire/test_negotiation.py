@@ -20,7 +20,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
-from app.errors import ApiError, FloatingIPNotFound, fault_name
+from app.errors import ApiError, FloatingIPNotFound
+from app.faults import fault_name
 from app.wire.negotiation import ContentNegotiation
 from app.wire.xml_codec import Codec
 from app.wire.xml_reader import MAX_BODY

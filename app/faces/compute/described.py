@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from app.errors import fault_body
 from app.faces import described
 from app.faces.compute.http import FLOATING_IP, SERVER
 from app.faces.described import Declared
+from app.faults import fault_body
 from app.wire.compute import PREFIX
 from app.wire.microversions import HEADER, LEGACY_HEADER
 
