@@ -1,4 +1,4 @@
-"""A page of 100 costs what it returns: the same of 100,000 floating IPs as of 10,000."""
+"""A page costs what it returns: the same of 100,000 floating IPs as of 10,000."""
 
 import json
 from collections.abc import Awaitable, Callable, Sequence
