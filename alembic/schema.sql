@@ -32,6 +32,22 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION public.widen_pool_networks() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO pool_networks (pool_id, family, network)
+    SELECT pool_id, family(address), inet_merge(min(address), max(address))
+      FROM added
+     GROUP BY pool_id, family(address)
+     ORDER BY pool_id, family(address)
+        ON CONFLICT (pool_id, family) DO UPDATE
+           SET network = inet_merge(pool_networks.network, excluded.network)
+         WHERE NOT pool_networks.network >>= excluded.network;
+    RETURN NULL;
+END
+$$;
+
 CREATE TABLE public.addresses (
     address inet NOT NULL,
     pool_id bigint NOT NULL,
@@ -51,6 +67,8 @@ CREATE TABLE public.addresses (
     reserved_until timestamp with time zone,
     description text,
     protected boolean DEFAULT false NOT NULL,
+    created_at timestamp with time zone,
+    described_at timestamp with time zone,
     CONSTRAINT address_is_free_held_resting_or_reserved CHECK ((state = ANY (ARRAY['free'::text, 'held'::text, 'resting'::text, 'reserved'::text]))),
     CONSTRAINT address_is_one_address CHECK ((masklen(address) =
 CASE family(address)
@@ -154,6 +172,14 @@ CREATE TABLE public.pool_counts (
     reserved bigint DEFAULT 0 NOT NULL
 );
 
+CREATE TABLE public.pool_networks (
+    pool_id bigint NOT NULL,
+    family smallint NOT NULL,
+    network cidr NOT NULL,
+    uuid uuid DEFAULT gen_random_uuid() NOT NULL,
+    CONSTRAINT network_is_of_a_family CHECK ((family = family((network)::inet)))
+);
+
 CREATE TABLE public.pools (
     id bigint NOT NULL,
     name text NOT NULL COLLATE pg_catalog."C",
@@ -245,6 +271,12 @@ ALTER TABLE ONLY public.idempotency_keys
 ALTER TABLE ONLY public.history
     ADD CONSTRAINT one_owner_at_a_time EXCLUDE USING gist (address inet_ops WITH =, tstzrange(since, until) WITH &&);
 
+ALTER TABLE ONLY public.pool_networks
+    ADD CONSTRAINT pool_networks_pkey PRIMARY KEY (pool_id, family);
+
+ALTER TABLE ONLY public.pool_networks
+    ADD CONSTRAINT pool_networks_uuid_key UNIQUE (uuid);
+
 ALTER TABLE ONLY public.pools
     ADD CONSTRAINT pools_name_key UNIQUE (name);
 
@@ -271,6 +303,8 @@ ALTER TABLE ONLY public.servers
 
 CREATE INDEX addresses_associated_idx ON public.addresses USING btree (project_id, floating_ip_id) WHERE (fixed_ip IS NOT NULL);
 
+CREATE INDEX addresses_associated_of_pool_idx ON public.addresses USING btree (project_id, pool_id, floating_ip_id) WHERE (fixed_ip IS NOT NULL);
+
 CREATE UNIQUE INDEX addresses_floating_ip_uuid_key ON public.addresses USING btree (floating_ip_uuid) WHERE (floating_ip_uuid IS NOT NULL);
 
 CREATE INDEX addresses_free_idx ON public.addresses USING btree (pool_id, pick) WHERE (state = 'free'::text);
@@ -285,7 +319,11 @@ CREATE INDEX addresses_resting_until_idx ON public.addresses USING btree (pool_i
 
 CREATE INDEX addresses_unassociated_idx ON public.addresses USING btree (project_id, floating_ip_id) WHERE ((floating_ip_id IS NOT NULL) AND (fixed_ip IS NULL));
 
+CREATE INDEX addresses_unassociated_of_pool_idx ON public.addresses USING btree (project_id, pool_id, floating_ip_id) WHERE ((floating_ip_id IS NOT NULL) AND (fixed_ip IS NULL));
+
 CREATE INDEX fixed_ips_project_id_server_id_idx ON public.fixed_ips USING btree (project_id, server_id);
+
+CREATE INDEX fixed_ips_project_id_uuid_idx ON public.fixed_ips USING btree (project_id, uuid);
 
 CREATE INDEX floating_ip_tags_floating_ip_id_idx ON public.floating_ip_tags USING btree (floating_ip_id);
 
@@ -307,6 +345,8 @@ CREATE TRIGGER history_is_ended_once BEFORE UPDATE ON public.history FOR EACH RO
 
 CREATE TRIGGER history_of_the_present_stays BEFORE DELETE ON public.history FOR EACH ROW WHEN ((old.until IS NULL)) EXECUTE FUNCTION public.refuse_to_rewrite_history();
 
+CREATE TRIGGER pool_networks_have_all_addresses AFTER INSERT ON public.addresses REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION public.widen_pool_networks();
+
 CREATE TRIGGER quarantine_is_kept BEFORE UPDATE OF state ON public.addresses FOR EACH ROW WHEN (((old.rests_until > new.changed_at) AND ((old.rests_for IS DISTINCT FROM new.rests_for) OR (old.rests_until IS DISTINCT FROM new.rests_until)) AND (new.project_id IS DISTINCT FROM old.rests_for))) EXECUTE FUNCTION public.refuse_to_end_quarantine();
 
 ALTER TABLE ONLY public.addresses
@@ -317,6 +357,9 @@ ALTER TABLE ONLY public.fixed_ips
 
 ALTER TABLE ONLY public.addresses
     ADD CONSTRAINT fixed_ip_is_of_the_same_project FOREIGN KEY (project_id, fixed_ip) REFERENCES public.fixed_ips(project_id, address);
+
+ALTER TABLE ONLY public.pool_networks
+    ADD CONSTRAINT network_is_of_a_pool FOREIGN KEY (pool_id) REFERENCES public.pools(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.quota_shares
     ADD CONSTRAINT share_is_of_a_quota FOREIGN KEY (project_id) REFERENCES public.quotas(project_id);

@@ -14,6 +14,7 @@ from app.faces import (
     docs,
     draft,
     health,
+    network,
     operator,
     refusals,
     schemas,
@@ -21,6 +22,7 @@ from app.faces import (
 from app.settings import Settings
 from app.wire.compute import ComputeRequests
 from app.wire.negotiation import ContentNegotiation
+from app.wire.network import NetworkRequests
 from app.wire.security_headers import SecurityHeaders
 from app.wire.xml_codec import Codec
 
@@ -61,8 +63,9 @@ def create_api(settings: Settings, database: LedgerDatabase) -> FastAPI:
     api.state.settings = settings
     api.state.authenticate = auth.authenticator(settings)
     refusals.install(api)
-    # In front of the draft's, whose routes it then need not pass.
+    # In front of the draft's, whose routes they then need not pass.
     api.include_router(compute.router)
+    api.include_router(network.router)
     for face in (draft.router, operator.router):
         api.include_router(face)
         api.include_router(face, prefix=MOUNT, include_in_schema=False)
@@ -71,7 +74,11 @@ def create_api(settings: Settings, database: LedgerDatabase) -> FastAPI:
     docs.install(
         api,
         CODEC,
-        REQUESTS + ANSWERS + compute.ENVELOPES + discovery.ENVELOPES,
+        REQUESTS
+        + ANSWERS
+        + compute.ENVELOPES
+        + network.ENVELOPES
+        + discovery.ENVELOPES,
     )
     schemas.install(api, REQUESTS, ANSWERS)
     return api
@@ -81,7 +88,8 @@ def wrap(api: FastAPI) -> ASGIApp:
     """Put around the routes what settles bytes, security headers, the request log."""
     negotiated = ContentNegotiation(api, CODEC)
     settled = ComputeRequests(negotiated, CODEC, compute.RESOURCES)
-    return observability.RequestLog(SecurityHeaders(settled))
+    settled_too = NetworkRequests(settled, CODEC)
+    return observability.RequestLog(SecurityHeaders(settled_too))
 
 
 def create_app(

@@ -28,7 +28,8 @@ os.environ.pop("DATABASE_URL", None)
 
 EMPTY = """
 TRUNCATE history, addresses, former_addresses, floating_ip_tags, fixed_ips, servers,
-         quota_shares, quotas, pool_counts, pools, idempotency_keys RESTART IDENTITY;
+         quota_shares, quotas, pool_counts, pool_networks, pools, idempotency_keys
+         RESTART IDENTITY;
 ALTER SEQUENCE floating_ip_ids RESTART
 """
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import app.main  # noqa: F401  # Brings every refusal with it.
 from app import errors, faults
 from app.errors import ApiError
+from app.faces.network.faults import FAULTS
 from app.settings import Settings
 
 DOCS = Path("docs")
@@ -78,7 +79,23 @@ def _leaves(error: type[ApiError]) -> Iterator[type[ApiError]]:
         yield from _leaves(subclass)
 
 
-TABLES = {"settings": settings, "operations": operations, "refusals": refusals}
+def neutron() -> str:
+    """Every refusal that the network face knows by a name of Neutron's."""
+    rows = [
+        f"| {status} | `{name}` | {str(error.__doc__).split(chr(10), 1)[0]} |"
+        for error, (status, name) in sorted(
+            FAULTS.items(), key=lambda item: (item[1], item[0].__name__)
+        )
+    ]
+    return "\n".join(["| status | type | what is the case |", "|---|---|---|", *rows])
+
+
+TABLES = {
+    "settings": settings,
+    "operations": operations,
+    "refusals": refusals,
+    "neutron": neutron,
+}
 MARKED = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 

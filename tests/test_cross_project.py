@@ -63,6 +63,7 @@ NOBODYS = {
 BY_DESIGN = {
     # Whoever asks for one address is told that it is taken: it is of the pool.
     ("allocate_address", "address"),
+    ("floatingip", "floating_ip_address"),
     # An admin registers servers for any project, known or not; a member is refused.
     ("server", "project_id"),
 }
@@ -114,6 +115,7 @@ class Operation:
     path: str
     route: APIRoute
     bodies: list[Any]
+    queries: list[str]
 
     def parameters(self) -> list[str]:
         return [name for _, name, _, _ in Formatter().parse(self.path) if name]
@@ -121,12 +123,16 @@ class Operation:
     def filled(self, kinds: dict[str, Kind], **other: str) -> str:
         """The path with ids of our own, but for those that are given."""
         resource = "server" if "/servers" in self.path else "floating_ip"
+        id = kinds[f"{resource}_uuid" if "/v2" in self.path else resource].own
         known = {
-            "id": kinds[f"{resource}_uuid" if "/v2" in self.path else resource].own,
+            "id": kinds["port"].own if "/ports" in self.path else id,
+            "tag": "web",
             MOUNTED_PROJECT: "demo",
             "project_id": "demo",
             "label": "private",
             "alias": "os-floating-ips",
+            "name": "public",
+            "address": "203.0.113.9",
         }
         return self.path.format(**known | other)
 
@@ -138,11 +144,19 @@ def operations(api: FastAPI) -> list[Operation]:
         if path in OPEN:
             continue
         plain = path.removeprefix(f"/v1.1/{{{MOUNTED_PROJECT}}}")
-        body = documents[plain][method.lower()].get("requestBody", {"content": {}})
+        document = documents[plain][method.lower()]
+        body = document.get("requestBody", {"content": {}})
+        queries = [
+            each["name"]
+            for each in document.get("parameters", ())
+            if each["in"] == "query"
+        ]
         media = body["content"].get("application/json", {})
         examples = [each["value"] for each in media.get("examples", {}).values()]
         bodies = examples or [media.get("example")]
-        found += [Operation(method, each, route, bodies) for each in mounted(path)]
+        found += [
+            Operation(method, each, route, bodies, queries) for each in mounted(path)
+        ]
     return found
 
 
@@ -163,10 +177,23 @@ def leaves(body: Any, place: Place = ()) -> Iterator[Place]:
 
 def ours(body: Any, kinds: dict[str, Kind]) -> Any:
     """The body with ids of our own wherever it names something."""
-    names = {"fixed_address": "fixed_ip", "fixed_ip": "fixed_ip", "address": "address"}
+    names = {
+        "fixed_address": "fixed_ip",
+        "fixed_ip": "fixed_ip",
+        "address": "address",
+        "port_id": "port",
+        "fixed_ip_address": "fixed_ip",
+    }
+    others = {
+        "floating_network_id": "public",
+        "floating_ip_address": None,
+        "subnet_id": None,
+    }
     for place in list(leaves(body)):
         if place[-1] in names:
             body = replaced(body, place, kinds[names[str(place[-1])]].own)
+        elif place[-1] in others:
+            body = replaced(body, place, others[str(place[-1])])
     return body
 
 
@@ -211,10 +238,10 @@ def changes(
     if MOUNTED_PROJECT in operation.parameters():
         # The same route has been tried without, with all that can stand elsewhere.
         return
-    for parameter in operation.route.dependant.query_params:
+    for name in operation.queries:
         yield (
-            f"{parameter.alias} in the query",
-            lambda id, name=parameter.alias: sound | {"params": {name: id}},
+            f"{name} in the query",
+            lambda id, name=name: sound | {"params": {name: id}},
         )
     for place in leaves(sound["json"]):
         if place in BY_DESIGN:
@@ -294,6 +321,9 @@ async def test_every_route_with_an_id_in_its_path_is_tried(
         "/v2.1/{mounted_project_id}/os-floating-ips/{id}",
         "/v2/{mounted_project_id}/servers/{id}/os-interface",
         "/v2.1/os-quota-sets/{project_id}/detail",
+        "/v2.0/floatingips/{id}/tags/{tag}",
+        "/v2.0/ports/{id}",
+        "/v2.0/quotas/{project_id}/details",
     } <= with_ids
     for operation in operations(api):
         wheres = {attempt.what for attempt in attempts(operation, kinds)}

@@ -12,7 +12,7 @@ from tests.test_auth import ROLES
 from tests.xml_schemas import TEXTS
 
 METHODS = {"get", "post", "put", "delete"}
-OPEN = {"/livez", "/readyz", "/", "/v1.1", "/v2", "/v2.1"}
+OPEN = {"/livez", "/readyz", "/", "/v1.1", "/v2", "/v2.1", "/v2.0", "/networking"}
 JSON, XML = "application/json", "application/xml"
 
 
@@ -27,7 +27,11 @@ def operations(api: FastAPI) -> list[dict[str, Any]]:
 
 def negotiated(api: FastAPI) -> list[dict[str, Any]]:
     """The operations that speak XML as well."""
-    return [each for each in operations(api) if each["tags"] != ["compute"]]
+    return [
+        each
+        for each in operations(api)
+        if each["tags"] not in (["compute"], ["network"])
+    ]
 
 
 Body = tuple[dict[str, Any], Callable[[Any], bytes]]
@@ -72,6 +76,16 @@ def test_the_compute_face_has_json_alone(api: FastAPI) -> None:
 
     assert len(compute) == sum(len(paths[p]) for p in paths if p.startswith("/v2.1/"))
     for operation in compute:
+        for content, _ in bodies(operation):
+            assert list(content) == [JSON], operation["operationId"]
+
+
+def test_the_network_face_has_json_alone(api: FastAPI) -> None:
+    paths = api.openapi()["paths"]
+    network = [each for each in operations(api) if each["tags"] == ["network"]]
+
+    assert len(network) == sum(len(paths[p]) for p in paths if p.startswith("/v2.0/"))
+    for operation in network:
         for content, _ in bodies(operation):
             assert list(content) == [JSON], operation["operationId"]
 

@@ -9,7 +9,16 @@ from typing import Any
 import pytest
 
 JSON = "application/json"
-FOR_ANYBODY = {"/livez", "/readyz", "/", "/v1.1", "/v2", "/v2.1"}
+FOR_ANYBODY = {
+    "/livez",
+    "/readyz",
+    "/",
+    "/v1.1",
+    "/v2",
+    "/v2.1",
+    "/v2.0",
+    "/networking",
+}
 DOCUMENT: dict[str, Any] = json.loads(Path("openapi/openapi.json").read_text())
 OPERATIONS: dict[str, dict[str, Any]] = {
     operation["operationId"]: operation
@@ -33,6 +42,13 @@ OF_ONE_FLOATING_IP = {
     "disassociate_floating_ip",
     "release_floating_ip",
     "update_floating_ip_attributes",
+    "network_update_floatingip",
+    "network_delete_floatingip",
+    "network_replace_tags",
+    "network_add_tags",
+    "network_remove_tags",
+    "network_add_tag",
+    "network_remove_tag",
 }
 SCHEMAS: dict[str, dict[str, Any]] = DOCUMENT["components"]["schemas"]
 MEMBERS = [

@@ -33,6 +33,12 @@ TAGS = [
         "JSON alone, ids that are UUIDs, microversions 2.1 to 2.35. The same is under "
         "`/v2.1/{project_id}`, and without microversions under `/v2/{project_id}`.",
     },
+    {
+        "name": "network",
+        "description": "Floating IPs as OpenStack Networking has them, for its "
+        "clients: JSON alone, ids that are UUIDs, pools as external networks. The same "
+        "is under `/networking/v2.0`.",
+    },
     {"name": "versions", "description": "Where the versions of the API are."},
     {"name": "health", "description": "For load balancers; nobody is asked who."},
 ]

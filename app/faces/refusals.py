@@ -12,8 +12,10 @@ from starlette.exceptions import HTTPException
 
 from app.errors import ApiError, PathNotFound, quote
 from app.faces.compute import STATUSES
+from app.faces.network import faults
 from app.faults import fault_body
 from app.wire.compute import PREFIX
+from app.wire.network import is_here, refusal_body
 
 log = structlog.get_logger()
 
@@ -52,15 +54,29 @@ def install(api: FastAPI) -> None:
 
 
 def _render(
-    status: int, message: str, headers: Mapping[str, str] | None = None
+    request: Request,
+    status: int,
+    message: str,
+    headers: Mapping[str, str] | None = None,
 ) -> Response:
-    content = to_json(fault_body(status, message, headers))
-    return Response(content, status, headers, "application/json")
+    body = fault_body(status, message, headers)
+    if _is_network(request):
+        body = refusal_body(status, message)
+    return Response(to_json(body), status, headers, "application/json")
+
+
+def _is_network(request: Request) -> bool:
+    return is_here(
+        request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+    )
 
 
 async def _refuse(request: Request, error: Exception) -> Response:
     assert isinstance(error, ApiError)  # noqa: S101  # what it was installed for
-    return _render(_status(request, error), str(error), error.headers)
+    if _is_network(request):
+        status, body = faults.fault(error)
+        return Response(to_json(body), status, error.headers, "application/json")
+    return _render(request, _status(request, error), str(error), error.headers)
 
 
 def _status(request: Request, error: ApiError) -> int:
@@ -70,9 +86,9 @@ def _status(request: Request, error: ApiError) -> int:
     return error.status
 
 
-async def _refuse_invalid(_request: Request, error: Exception) -> Response:
+async def _refuse_invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101
-    return _render(400, _sentence(error.errors()[0]))
+    return _render(request, 400, _sentence(error.errors()[0]))
 
 
 def _sentence(problem: Mapping[str, Any]) -> str:
@@ -103,15 +119,15 @@ async def _refuse_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101
     match error.status_code:
         case 404:
-            return _render(404, str(PathNotFound()))
+            return _render(request, 404, str(PathNotFound()))
         case 405:
             allow = _allowed(request)
             message = f"{request.method} is not allowed here; allowed: {allow}."
-            return _render(405, message, {"Allow": allow})
+            return _render(request, 405, message, {"Allow": allow})
         case 400:
-            return _render(400, "The body cannot be read as JSON.")
+            return _render(request, 400, "The body cannot be read as JSON.")
         case status:
-            return _render(status, str(error.detail), error.headers)
+            return _render(request, status, str(error.detail), error.headers)
 
 
 def _allowed(request: Request) -> str:
@@ -138,4 +154,4 @@ async def _crash(request: Request, error: Exception) -> Response:
         method=request.method,
         exc_info=error,
     )
-    return _render(500, CRASHED)
+    return _render(request, 500, CRASHED)

@@ -116,7 +116,8 @@ HOLD = """held AS (
            rests_until = NULL,
            reserved_reason = NULL,
            reserved_until = NULL,
-           changed_at = greatest(clock_timestamp(), changed_at)
+           changed_at = greatest(clock_timestamp(), changed_at),
+           created_at = clock_timestamp()
      WHERE address = ANY (ARRAY(SELECT address FROM chosen))
  RETURNING floating_ip_id, address, changed_at
 ), begun AS (

@@ -85,7 +85,8 @@ WRITE = """
 UPDATE addresses
    SET description = nullif($3, ''),
        protected = $4,
-       revision = revision + 1
+       revision = revision + 1,
+       described_at = clock_timestamp()
  WHERE project_id = $1 AND floating_ip_id = $2
 """
 

@@ -188,12 +188,12 @@ def _instance(row: Record) -> Instance:
 def _ports(row: Record) -> list[Port]:
     arrays = (row[name] or () for name in ("uuids", "fixed_ips", "floating_ips"))
     return [
-        Port(uuid, fixed_ip, floating_ip, _mac(row["uuid"], fixed_ip))
+        Port(uuid, fixed_ip, floating_ip, mac(row["uuid"], fixed_ip))
         for uuid, fixed_ip, floating_ip in zip(*arrays, strict=True)
     ]
 
 
-def _mac(server_uuid: str, fixed_ip: str) -> str:
+def mac(server_uuid: str, fixed_ip: str) -> str:
     """Return the MAC of a port: always the same, and with the prefix that Neutron has.
 
     24 bits are few, so that two ports may have the same: there is no wire to mind it.

@@ -73,6 +73,8 @@ WITH given AS (
            auto_associated = false,
            revision = NULL,
            description = NULL,
+           created_at = NULL,
+           described_at = NULL,
            protected = false,
            changed_at = greatest(clock.time, a.changed_at)
       FROM pools p, (SELECT clock_timestamp() AS time) AS clock

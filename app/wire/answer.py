@@ -3,7 +3,7 @@
 Source: RFC 9110 sections 8.6, 8.8.3, 9.3.2, 12.5.5 and 15.3.5; NEGOTIATION 2.1.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from types import TracebackType
 from typing import Literal, Self, TypeAlias
@@ -19,6 +19,9 @@ from app.wire.xml_codec import Codec, Unwritable
 from app.wire.xml_reader import MAX_BODY
 
 Headers: TypeAlias = list[tuple[bytes, bytes]]
+
+Describe: TypeAlias = Callable[[int, str], dict[str, dict[str, object]]]
+"""Makes the body of a refusal of its status and its sentence."""
 
 FAILED = "The server failed; the failure is logged."
 
@@ -40,6 +43,7 @@ class Answer:
     __slots__ = (
         "_closes",
         "_codec",
+        "_describe",
         "_headers",
         "_is_head",
         "_mode",
@@ -52,8 +56,16 @@ class Answer:
         "started",
     )
 
-    def __init__(self, scope: Scope, send: Send, offer: Offer, codec: Codec) -> None:
+    def __init__(
+        self,
+        scope: Scope,
+        send: Send,
+        offer: Offer,
+        codec: Codec,
+        describe: Describe = fault_body,
+    ) -> None:
         self._send = send
+        self._describe = describe
         self._offer = offer
         self._codec = codec
         self._is_head = scope["method"] == "HEAD"
@@ -160,7 +172,7 @@ class Answer:
 
     async def _fault(self, status: int, sentence: str, headers: Headers) -> None:
         """Send a fault; of the headers those stay that do not describe a body."""
-        document = fault_body(status, sentence)
+        document = self._describe(status, sentence)
         write = self._codec.write if self._offer.is_xml else to_json
         kept = [(name, value) for name, value in headers if name != b"etag"]
         await self._whole(status, kept, write(document))

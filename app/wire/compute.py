@@ -85,7 +85,7 @@ class ComputeRequests:
         if scope["method"] == "HEAD":
             changes["method"] = "GET"
         if scope["method"] in ("POST", "PUT"):
-            changes["headers"] = _as_json(scope["headers"])
+            changes["headers"] = as_json(scope["headers"])
         root: str = scope.get("root_path", "")
         place = self._find(prefix, scope["path"].removeprefix(root))
         if place is not None:
@@ -105,7 +105,7 @@ class ComputeRequests:
         return None
 
 
-def _as_json(headers: Headers) -> Headers:
+def as_json(headers: Headers) -> Headers:
     """Return the headers of a body in JSON, whatever its client calls it."""
     kept = [pair for pair in headers if pair[0] != b"content-type"]
     return [*kept, (b"content-type", JSON.content_type)]

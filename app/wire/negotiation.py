@@ -25,6 +25,7 @@ _ASIDE = (
     "/livez",
     "/readyz",
     "/services/Cloud",
+    "/networking",
     "/v2",
 )
 _EXACTLY_ASIDE = frozenset((*_ASIDE, "/", "/v1.1", "/v1.1/"))

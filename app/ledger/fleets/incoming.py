@@ -278,7 +278,8 @@ WITH held AS (
            project_id = f.project_id,
            fixed_ip = f.fixed_ip,
            revision = 1,
-           changed_at = greatest(clock_timestamp(), a.changed_at)
+           changed_at = greatest(clock_timestamp(), a.changed_at),
+           created_at = clock_timestamp()
       FROM fleet f
      WHERE a.address = f.address AND a.state = 'free'
  RETURNING a.address, a.floating_ip_id, a.project_id, a.fixed_ip, a.changed_at
