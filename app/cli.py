@@ -268,7 +268,7 @@ def openapi(
     with _one_line_errors():
         settings = Settings(DATABASE_URL="postgresql://nowhere/")
         api = create_api(settings, LedgerDatabase(settings))
-        document = to_json(api.openapi(), indent=2)
+        document = to_json(api.openapi(), indent=1)
         (folder / "openapi.json").write_bytes(document + b"\n")
         for name, text in xsd.schemas(REQUESTS, ANSWERS).items():
             (folder / name).write_bytes(text)
