@@ -1,3 +1,7 @@
+CREATE FUNCTION public.address_key(address inet) RETURNS int4range
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN int4range(hashinet(address), hashinet(address), '[]'::text);
+
 CREATE FUNCTION public.count_change_of_state() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -269,7 +273,7 @@ ALTER TABLE ONLY public.idempotency_keys
     ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (project_id, route, key);
 
 ALTER TABLE ONLY public.history
-    ADD CONSTRAINT one_owner_at_a_time EXCLUDE USING gist (address inet_ops WITH =, tstzrange(since, until) WITH &&);
+    ADD CONSTRAINT one_owner_at_a_time EXCLUDE USING gist (public.address_key(address) WITH =, address inet_ops WITH =, tstzrange(since, until) WITH &&);
 
 ALTER TABLE ONLY public.pool_networks
     ADD CONSTRAINT pool_networks_pkey PRIMARY KEY (pool_id, family);

@@ -91,7 +91,7 @@ OF_ADDRESS = """
   FROM (SELECT id, address, floating_ip_id, project_id, fixed_ip, server_id, since,
                until, actor, request_id
           FROM history
-         WHERE address = $3
+         WHERE address_key(address) = address_key($3) AND address = $3
         OFFSET 0) AS history
 """
 
@@ -99,7 +99,9 @@ OF_ADDRESS_IN_WINDOW = """
   FROM (SELECT id, address, floating_ip_id, project_id, fixed_ip, server_id, since,
                until, actor, request_id
           FROM history
-         WHERE address = $3 AND tstzrange(since, until) && $7
+         WHERE address_key(address) = address_key($3)
+           AND address = $3
+           AND tstzrange(since, until) && $7
         OFFSET 0) AS history
 """
 
