@@ -11,6 +11,7 @@ BROWSER ?= .venv-browser
 GENERATED ?= .venv-generated
 FUZZ ?= .venv-fuzz
 KEYSTONE ?= .venv-keystone
+CLIENTS ?= .venv-clients
 COMPILE := uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes \
   --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 CHROMIUM ?= /usr/bin/chromium
@@ -80,8 +81,13 @@ $(KEYSTONE)/ready: tests/clients/keystone/requirements.lock | $(BIN)/python
 	$(KEYSTONE)/bin/python -m pip install -q --require-hashes -r $<
 	@touch $@
 
-test-clients: setup $(KEYSTONE)/ready ## Use the service as clients do, with a real Keystone.
-	KEYSTONE=$(KEYSTONE) $(BIN)/python -m pytest -q tests/clients $(ARGS)
+$(CLIENTS)/%/ready: tests/clients/%/requirements.lock | $(BIN)/python
+	$(BIN)/python -m venv $(@D)
+	$(@D)/bin/python -m pip install -q --require-hashes -r $<
+	@touch $@
+
+test-clients: setup $(KEYSTONE)/ready $(foreach client,libcloud openstackclient openstacksdk,$(CLIENTS)/$(client)/ready) ## Use the service by real clients, with a real Keystone.
+	KEYSTONE=$(KEYSTONE) CLIENTS=$(CLIENTS) $(BIN)/python -m pytest -q --timeout=300 tests/clients $(ARGS)
 
 test-versions: setup ## Run the tests of the database on each Postgres that can be had.
 	$(BIN)/python -m tests.versions $(ARGS)
@@ -109,7 +115,7 @@ lock: setup ## Pin anew what pyproject.toml asks for; the locks name no host.
 	$(BIN)/python -m pip install -q uv && $(BIN)/uv lock --upgrade
 	$(BIN)/uv export -q --frozen --format requirements.txt --no-emit-project --no-header --no-default-groups --group build -o requirements.lock
 	$(BIN)/uv export -q --frozen --format requirements.txt --no-emit-project --no-header -o requirements-dev.lock
-	for suite in browser clients/keystone fuzz generated; do \
+	for suite in browser clients/keystone clients/libcloud clients/openstackclient clients/openstacksdk fuzz generated; do \
 	  $(BIN)/$(COMPILE) tests/$$suite/requirements.in -o tests/$$suite/requirements.lock || exit; done
 	cd tests/generated && PATH="$(abspath $(GENERATED))/bin:$$PATH" npm install --silent --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved
 
@@ -117,4 +123,4 @@ bench: setup ## Measure us and the limits in one run; prints ratios.
 	$(BIN)/python -m benchmarks $(ARGS)
 
 clean: ## Remove what make made; data stays.
-	rm -rf $(VENV) $(BROWSER) $(GENERATED) $(FUZZ) $(KEYSTONE) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BROWSER) $(GENERATED) $(FUZZ) $(KEYSTONE) $(CLIENTS) .mypy_cache .pytest_cache .ruff_cache .hypothesis
