@@ -30,7 +30,9 @@ def main() -> None:
 
     (node,) = driver.list_nodes()
     assert driver.ex_attach_floating_ip_to_node(node, made)
-    assert driver.ex_get_floating_ip(made.ip_address).node_id == node.id
+    attached = driver.ex_get_floating_ip(made.ip_address)
+    assert attached.get_node_id() == node.id
+    assert attached.get_pool().name == "public"
     assert driver.ex_detach_floating_ip_from_node(node, made)
     assert made.delete()
     assert pool.list_floating_ips() == []
