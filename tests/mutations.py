@@ -447,6 +447,35 @@ MUTATIONS = (
             ),
         )
     ),
+    Mutation(
+        "a port is not looked at again",
+        "app/ledger/floating_ip_updates.py",
+        "        await ports.check(tx, project_id, wanted.port)\n",
+        "",
+        "tests/test_network.py",
+    ),
+    Mutation(
+        "no lock while a tag is added",
+        "app/ledger/tagging.py",
+        "fetchval(attributes.LOCK, project_id, floating_ip_id)",
+        'fetchval(attributes.LOCK.replace("FOR UPDATE", ""), project_id, '
+        "floating_ip_id)",
+        "tests/test_network.py",
+    ),
+    Mutation(
+        "pools do not learn of addresses that are added",
+        "alembic/versions/0006_network.py",
+        "ORDER BY pool_id, family(address)\n        ON CONFLICT",
+        "LIMIT 0\n        ON CONFLICT",
+        "tests/test_network_lists.py",
+    ),
+    Mutation(
+        "the subnet of a pool is any",
+        "app/ledger/networks.py",
+        "    if len(uuids) > 1:",
+        "    if len(uuids) > 9:",
+        "tests/test_network_floatingips.py",
+    ),
 )
 
 

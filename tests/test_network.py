@@ -1,5 +1,6 @@
 """The rest of the network face: tags, quotas, extensions, versions, other faces."""
 
+import asyncio
 import random
 from typing import Any
 from uuid import uuid4
@@ -7,9 +8,10 @@ from uuid import uuid4
 import pytest
 from httpx import AsyncClient
 
-from app.database import LedgerDatabase
+from app.database import LedgerDatabase, transaction
 from tests import make
 from tests.test_network_floatingips import create, created, port, refusal
+from tests.test_races import somebody_waits
 
 Json = dict[str, Any]
 
@@ -420,3 +422,44 @@ async def test_a_port_that_is_gone_is_not_found(
     assert refusal(response) == (404, "PortNotFound")
     assert refusal(await client.get(f"/v2.0/ports/{own}")) == (404, "PortNotFound")
     assert refusal(await create(client, port_id=str(uuid4())))[0] == 404
+
+
+LOCK = "SELECT FROM addresses WHERE state = 'held' FOR UPDATE"
+
+
+async def replace(client: AsyncClient, database: LedgerDatabase, server: int) -> None:
+    """Remove a server, and give its fixed IP to another."""
+    await client.delete(f"/servers/{server}")
+    await make.server(database, "10.0.0.3", name="other")
+
+
+async def test_a_port_that_is_replaced_meanwhile_is_not_taken_for_the_new_one(
+    client: AsyncClient, database: LedgerDatabase
+) -> None:
+    await make.pool(database)
+    server = await make.server(database, "10.0.0.3")
+    own = (await port(client))["id"]
+    path = f"/v2.0/floatingips/{(await created(client))['id']}"
+
+    async with transaction(database) as tx:
+        await tx.execute(LOCK)
+        body = {"floatingip": {"port_id": own}}
+        update = asyncio.create_task(client.put(path, json=body))
+        await asyncio.create_task(somebody_waits(database))
+        await asyncio.create_task(replace(client, database, server))
+    response = await update
+
+    assert refusal(response) == (404, "PortNotFound")
+    assert (await client.get(path)).json()["floatingip"]["port_id"] is None
+
+
+async def test_tags_put_at_once_are_all_there(
+    client: AsyncClient, database: LedgerDatabase
+) -> None:
+    await make.pool(database)
+    tags = f"/v2.0/floatingips/{(await created(client))['id']}/tags"
+
+    await asyncio.gather(*(client.put(f"{tags}/t{n}") for n in range(9)))
+
+    listed = (await client.get(tags)).json()
+    assert listed == {"tags": [f"t{n}" for n in range(9)]}

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.clients.cloud import Cloud
 from tests.clients.keystone.cloud import Keystone
 
 
@@ -12,3 +13,9 @@ from tests.clients.keystone.cloud import Keystone
 def keystone(folder: Path) -> Iterator[Keystone]:
     with Keystone.running(folder / "keystone") as keystone:
         yield keystone
+
+
+@pytest.fixture(scope="session")
+def cloud(keystone: Keystone, folder: Path) -> Iterator[Cloud]:
+    with Cloud.running(keystone, folder / "cloud") as cloud:
+        yield cloud

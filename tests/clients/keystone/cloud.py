@@ -158,12 +158,12 @@ class Keystone:
     def _change(self, user: User, asked: Json) -> None:
         self._http.patch(f"/users/{user.id}", json={"user": asked}).raise_for_status()
 
-    def endpoint(self, kind: str, url: str) -> str:
+    def endpoint(self, kind: str, url: str, name: str | None = None) -> str:
         """Put a service into the catalog, and return the endpoint's id.
 
         `url` is as catalogs have it: `$(project_id)s` stands for the project.
         """
-        service = self._create("service", {"type": kind, "name": kind})
+        service = self._create("service", {"type": kind, "name": name or kind})
         if not self._http.get(f"/regions/{REGION}").is_success:
             self._create("region", {"id": REGION})
         asked = {
