@@ -16,7 +16,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 POOL_NAME = r"^[A-Za-z0-9._-]{1,64}$"
 """What the name of a pool looks like; `null`, which XML needs, is no name."""
 
-KEYSTONE_URL = re.compile(r"https?://[\w.:\[\]-]+(/[\w.~-]+)*/v3", re.ASCII)
+KEYSTONE_URL = re.compile(
+    r"https?://(\[[0-9A-Fa-f:.]+\]|[\w.-]+)(:\d+)?(/[\w.~-]+)*/v3", re.ASCII
+)
 
 DATABASE_SCHEMES = ("postgresql", "postgres")
 

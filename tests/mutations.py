@@ -282,6 +282,98 @@ MUTATIONS = (
         )
     ),
     *(
+        Mutation(name, path, text, instead, f"tests/test_keystone.py -k {noticed}")
+        for name, path, text, instead, noticed in (
+            (
+                "a question for each request with a token",
+                "app/auth/flights.py",
+                "task = self._tasks.get(key)",
+                "task = None",
+                "one_question",
+            ),
+            (
+                "whoever asked first takes the answer along",
+                "app/auth/flights.py",
+                "return await asyncio.shield(task)",
+                "return await task",
+                "asked_first",
+            ),
+            (
+                "tokens in the cache do not expire",
+                "app/auth/verdicts.py",
+                " and self._wall_clock() < entry.expires_at",
+                "",
+                "ends_with_the_token",
+            ),
+            (
+                "expired tokens are let in if Keystone says so",
+                "app/auth/keystone.py",
+                "if token.expires_at <= datetime.now(UTC):",
+                "if False:",
+                "has_expired",
+            ),
+            (
+                "what is known of tokens grows without end",
+                "app/auth/verdicts.py",
+                "while len(self._entries) > self._size:",
+                "while False:",
+                "least_recently_used",
+            ),
+            (
+                "a token's time begins with the answer",
+                "app/auth/keystone.py",
+                "        since = self._clock()\n"
+                "        shown = await self._keystone.show(token)\n",
+                "        shown = await self._keystone.show(token)\n"
+                "        since = self._clock()\n",
+                "from_when_it_was_asked",
+            ),
+            (
+                "any number of tokens may wait",
+                "app/auth/keystone.py",
+                "len(self._flights) >= MOST_AT_ONCE",
+                "False",
+                "most_that_may_wait",
+            ),
+            (
+                "the first of two tokens counts",
+                "app/auth/keystone.py",
+                "if len(tokens) > 1 or not",
+                "if not",
+                "nobody_is_asked",
+            ),
+            (
+                "everybody waits for a Keystone that is away",
+                "app/auth/circuit.py",
+                "if self._failures < FAILURES:",
+                "if True:",
+                "costs_nobody_a_wait",
+            ),
+            (
+                "the service's token is not renewed in time",
+                "app/auth/keystone_api.py",
+                "own is not refused and now < own.renewed_at:",
+                "own is not refused:",
+                "renewed_before",
+            ),
+            (
+                "callers can make the service log in all the time",
+                "app/auth/keystone_api.py",
+                "own is refused and now < own.since + RENEWED_APART:",
+                "own is refused and False:",
+                "cannot_make",
+            ),
+            (
+                "a connection that was closed is not made anew",
+                "app/auth/keystone_api.py",
+                "        except CONNECTION_WAS_CLOSED:\n"
+                "            return await self._http.send(request)\n",
+                "        except CONNECTION_WAS_CLOSED:\n            raise\n",
+                "made_anew",
+            ),
+        )
+    ),
+    *(
         Mutation(f"no constraint {name}", LEDGER, text, instead, tests)
         for name, text, instead, tests in (
             (

@@ -458,7 +458,8 @@ async def test_there_is_a_most_that_may_wait(
     await double.until(lambda: double.waiting == 1)
 
     with pytest.raises(KeystoneUnavailable):
-        await authenticate(Headers(bearing("one-more")))
+        async with asyncio.timeout(5):
+            await authenticate(Headers(bearing("one-more")))
 
     await authenticate.aclose()
     await asyncio.gather(*waiting, return_exceptions=True)
@@ -489,6 +490,7 @@ async def test_a_service_token_that_is_refused_is_renewed_once_for_all(
 
     assert len(found) == 30
     assert len(double.logins) == 2
+    assert double.asked.total() <= 1 + CONNECTIONS + 30
 
 
 async def test_a_token_that_keystone_answers_401_to_is_refused(

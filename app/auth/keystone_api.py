@@ -6,6 +6,8 @@ Source: OpenStack Identity API v3, "Validate and show information for token" and
 
 import asyncio
 import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -19,7 +21,7 @@ from app.auth.identity import PROJECT_ID_SCHEMA, Clock
 from app.settings import Settings
 
 CONNECTIONS = 16
-"""To Keystone, of each worker; whoever finds none free waits, within bounds."""
+"""To ask about tokens, of each worker; whoever finds none free waits, within bounds."""
 
 RENEWED_AT = 0.8
 """The share of its lifetime after which the service's own token is renewed."""
@@ -88,7 +90,7 @@ class KeystoneAPI:
             base_url=settings.keystone_url or "",
             params=WITHOUT_CATALOG,
             timeout=self._timeout,
-            limits=httpx.Limits(max_connections=CONNECTIONS),
+            limits=httpx.Limits(max_connections=CONNECTIONS + 1),  # To log in.
             # The certificates that the system trusts, or SSL_CERT_FILE; no proxy.
             verify=ssl.create_default_context(),
             trust_env=False,
@@ -109,18 +111,30 @@ class KeystoneAPI:
 
         Raises KeystoneUnavailable.
         """
-        own = await self._own_token()
-        status, answer = await self._show(token, own)
-        if status == httpx.codes.UNAUTHORIZED:
-            # Keystone says so of our own token, and of some that it is asked about.
-            status, answer = await self._show(token, await self._own_token(own))
-        return None if status != httpx.codes.OK else _token(answer)
+        async with self._slot():
+            own = await self._own_token()
+            answer = await self._show(token, own)
+            if answer.status_code == httpx.codes.UNAUTHORIZED:
+                # Keystone says so of our own token, and of some it is asked about.
+                answer = await self._show(token, await self._own_token(own))
+        return _token(answer) if answer.status_code == httpx.codes.OK else None
 
-    async def _show(self, token: str, own: _Own) -> tuple[int, httpx.Response]:
+    @asynccontextmanager
+    async def _slot(self) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self._slots.acquire()
+        except TimeoutError:
+            raise KeystoneUnavailable from None
+        try:
+            yield
+        finally:
+            self._slots.release()
+
+    async def _show(self, token: str, own: _Own) -> httpx.Response:
         headers = {"X-Auth-Token": own.value, "X-Subject-Token": token}
         request = self._http.build_request("GET", PATH, headers=headers)
-        answer = await self._send(request, expected=(200, 401, 404))
-        return answer.status_code, answer
+        return await self._send(request, expected=(200, 401, 404))
 
     async def _own_token(self, refused: _Own | None = None) -> _Own:
         """Return the service's token: a new one if it was refused, or will expire."""
@@ -144,20 +158,7 @@ class KeystoneAPI:
     async def _send(
         self, request: httpx.Request, expected: tuple[int, ...]
     ) -> httpx.Response:
-        try:
-            async with asyncio.timeout(self._timeout):
-                await self._slots.acquire()
-        except TimeoutError:
-            raise KeystoneUnavailable from None
-        try:
-            self._circuit.enter()
-            return await self._watched(request, expected)
-        finally:
-            self._slots.release()
-
-    async def _watched(
-        self, request: httpx.Request, expected: tuple[int, ...]
-    ) -> httpx.Response:
+        self._circuit.enter()
         try:
             async with asyncio.timeout(self._timeout):
                 answer = await self._sent(request)

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from statistics import median
 from uuid import uuid4
 
 import httpx
@@ -16,8 +17,11 @@ LOG = "service.log"
 FERNET = "gAAAA"
 """How every token of this Keystone begins."""
 
-FAST = 1.5
+FAST = 5
 """Seconds, on a crowded machine, for what needs no wait."""
+
+AT_ONCE = 0.5
+"""Seconds that most of several requests take that need no wait."""
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +54,8 @@ def forgetful(keystone: Keystone, folder: Path) -> Iterator[Service]:
 
 @pytest.fixture(scope="module")
 def fragile(folder: Path) -> Iterator[Keystone]:
-    """Another Keystone, to be frozen and killed; its tokens last twelve seconds."""
-    with Keystone.running(folder / "fragile", expiration=12) as keystone:
+    """Another Keystone, to be frozen and killed; its tokens last twenty seconds."""
+    with Keystone.running(folder / "fragile", expiration=20) as keystone:
         yield keystone
 
 
@@ -308,7 +312,7 @@ def test_a_service_token_that_expires_is_renewed_before(
     project = fragile.project("renewal")
     user = fragile.member("ann", project)
     statuses = set()
-    ends = time.monotonic() + 14
+    ends = time.monotonic() + 22
 
     while time.monotonic() < ends:
         statuses.add(ask(behind, fragile.token(user, project)).status_code)
@@ -335,10 +339,10 @@ def test_a_keystone_that_is_frozen_is_503_fast_and_recovers(
         lambda: ask(behind, fragile.token(user, project)).status_code == 200
     )
 
-    assert max(took[:3]) < 1 + FAST
-    assert max(took[3:]) < FAST
+    assert max(took) < 1 + FAST
+    assert median(took[3:]) < AT_ONCE
     assert still == 200
-    assert recovered < 1 + 2 * FAST
+    assert recovered < 1 + FAST
 
 
 def timed_503(service: Service, token: str) -> float:
@@ -366,9 +370,9 @@ def test_a_keystone_that_is_killed_is_503_at_once_and_comes_back(
         lambda: ask(behind, fragile.token(user, project)).status_code == 200
     )
 
-    assert max(took) < FAST
+    assert median(took) < AT_ONCE
     assert still == 200
-    assert recovered < 1 + 2 * FAST
+    assert recovered < 1 + FAST
 
 
 def test_a_service_that_starts_before_its_keystone_waits_for_it(
@@ -422,7 +426,6 @@ async def test_a_thousand_tokens_at_once_are_validated_once_each(
 
     # On a crowded machine the last ones have waited too long.
     assert {200} <= set(statuses) <= {200, 503}
-    assert statuses[:1000] == statuses[1000:]
     assert validations(keystone) - before <= 1000
 
 
