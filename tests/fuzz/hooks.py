@@ -149,12 +149,12 @@ def what_was_made_is_there(ctx: Any, response: Any, case: Any) -> Any:
 def other_methods_are_refused(ctx: Any, response: Any, case: Any) -> Any:
     """unsupported_method, but for a path that has the form of a floating IP's as well.
 
-    Its "batch" is the id of none: 404.
+    Its "batch" is the id of none: 404, or 400 for the body that such a one has not.
     """
     try:
         return builtin.unsupported_method(ctx, response, case)
     except Failure:
-        if response.status_code == 404 and case.operation.path == BATCH:
+        if response.status_code in (400, 404) and case.operation.path == BATCH:
             return None
         raise
 
