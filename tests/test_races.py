@@ -7,7 +7,7 @@ from httpx import AsyncClient
 
 from app.auth import Caller, Role
 from app.database import LedgerDatabase, connection, transaction
-from app.ledger import association, pools, quotas
+from app.ledger import allocation, association, pools, quotas
 from app.ledger.addresses import parse_address, parse_range
 from tests import make
 
@@ -41,6 +41,23 @@ async def test_what_is_given_back_while_the_quota_is_dealt_anew_is_counted(
     await client.delete("/os-floating-ips/2")
     again = [await client.post("/os-floating-ips") for _ in range(2)]
     assert Counter(r.status_code for r in again) == {200: 1, 403: 1}
+
+
+async def test_a_release_while_the_first_floating_ip_of_all_is_made_is_counted(
+    client: AsyncClient, database: LedgerDatabase
+) -> None:
+    """Its id can be guessed before it is told: the quota begins in that transaction."""
+    await make.pool(database)
+
+    async with transaction(database) as tx:
+        joe = Caller("joe", "demo", Role.MEMBER, "req-1")
+        await allocation.allocate(tx, joe, "public", 10)
+        releasing = asyncio.create_task(client.delete("/os-floating-ips/1"))
+        await asyncio.create_task(somebody_waits(database))
+    released = await releasing
+
+    assert released.status_code == 202
+    assert await make.breaches(database) == []
 
 
 async def test_a_batch_takes_what_is_due_beside_what_is_its_own_and_due(

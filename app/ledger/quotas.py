@@ -163,8 +163,9 @@ async def give_back(tx: Tx, project_id: str, count: int = 1) -> None:
     for statement in (GIVE_BACK_TO_ANY, GIVE_BACK_TO_THE_FIRST):
         if await tx.fetchval(statement, project_id, count) is not None:
             return
-    # The share that was waited for is gone: others have been dealt, and none are while
-    # this locks the quota.
+    # No share is there while the quota is dealt, anew or for the first time; none is
+    # dealt once this has it locked.
+    await tx.execute(BEGIN, project_id)
     await tx.execute(LOCK, [project_id])
     await tx.execute(GIVE_BACK_TO_THE_FIRST, project_id, count)
 
