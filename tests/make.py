@@ -4,9 +4,18 @@ from collections.abc import Sequence
 
 from httpx import AsyncClient, Response
 
-from app.database import Connection, LedgerDatabase, Tx, snapshot, transaction
-from app.ledger import check, pools, quotas, registration
+from app import sweeper
+from app.database import (
+    Connection,
+    LedgerDatabase,
+    Tx,
+    connection,
+    snapshot,
+    transaction,
+)
+from app.ledger import check, fleets, pools, quotas, registration
 from app.ledger.addresses import parse_address, parse_range
+from app.settings import Settings
 
 
 async def pool(
@@ -56,6 +65,51 @@ async def associate(
         f"/os-floating-ips/{floating_ip_id}/addFloatingIp",
         json={"associate_address": {"fixed_ip": fixed_ip}},
     )
+
+
+async def fleet(database: LedgerDatabase, lines: str, pool: str = "public") -> None:
+    """Import lines of a fleet's file; its addresses in no pool come into this one."""
+    content = f"address,project,fixed_ip,server\n{lines}".encode()
+    async with transaction(database) as tx:
+        await fleets.take_in(tx, content, fleets.Terms("req-test", 10, pool))
+
+
+async def send_xml(
+    client: AsyncClient, method: str, path: str, document: str
+) -> Response:
+    """Send a document and ask for one."""
+    kind = "application/xml"
+    headers = {"Content-Type": kind, "Accept": kind}
+    return await client.request(method, path, content=document, headers=headers)
+
+
+def without_declaration(response: Response) -> str:
+    """Return the document of an answer in XML."""
+    return response.text.partition("\n")[2]
+
+
+async def execute(database: LedgerDatabase, sql: str, *values: object) -> None:
+    """Change by hand what no request could."""
+    async with connection(database) as lent:
+        await lent.execute(sql, *values)
+
+
+REST_IS_OVER = """
+UPDATE addresses SET rests_until = changed_at WHERE rests_until > changed_at
+"""
+
+HOLD_IS_OVER = "UPDATE addresses SET reserved_until = now() WHERE state = 'reserved'"
+
+
+async def time_pass(database: LedgerDatabase) -> None:
+    """Let every quarantine and every hold be over; nobody has looked yet."""
+    await execute(database, REST_IS_OVER)
+    await execute(database, HOLD_IS_OVER)
+
+
+async def sweep(database: LedgerDatabase, settings: Settings) -> None:
+    """Do what is due, as the task beside the requests does it."""
+    await sweeper.sweep(database, settings)
 
 
 async def breaches(database: LedgerDatabase) -> Sequence[str]:

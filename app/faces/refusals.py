@@ -101,12 +101,15 @@ async def _refuse_http(request: Request, error: Exception) -> Response:
 def _allowed(request: Request) -> str:
     """List the methods of all routes with this path: Starlette names only one route's.
 
+    Where a route spells out what others have a parameter for, it is that route's path.
+
     Source: RFC 9110 section 15.5.6.
     """
-    methods: set[str] = set()
+    found: dict[int, set[str]] = {}
     for route in iter_route_contexts(request.app.routes):
         if (regex := route.path_regex) and regex.match(request.url.path):
-            methods |= route.methods or set()
+            found.setdefault(regex.groups, set()).update(route.methods or ())
+    methods = found[min(found)] if found else set()
     if "GET" in methods:
         methods.add("HEAD")
     return ", ".join(sorted(methods))

@@ -42,7 +42,9 @@ WITH own AS (
 ), due AS (
     SELECT address
       FROM addresses
-     WHERE pool_id = $4 AND state = 'resting' AND rests_until <= now()
+     WHERE pool_id = $4
+       AND state = 'resting'
+       AND rests_until <= now()
        AND rests_for <> $1
      ORDER BY rests_until
      LIMIT $5 - (SELECT count(*) FROM own) - (SELECT count(*) FROM free)
@@ -137,7 +139,7 @@ async def _take(
             raise PoolExhausted(pool)
         if loop.time() > deadline:
             raise Busy
-        await _wait_for(tx, left[0]["address"])
+        await wait_for(tx, left[0]["address"])
     return taken
 
 
@@ -193,7 +195,7 @@ A_MOMENT = "SET LOCAL lock_timeout = '200ms'"
 AWAIT = "SELECT FROM addresses WHERE address = $1 FOR UPDATE"
 
 
-async def _wait_for(tx: Tx, address: object) -> None:
+async def wait_for(tx: Tx, address: object) -> None:
     """Wait for what has locked an address, for a moment, and lock nothing.
 
     One that was taken while we waited would stay locked, with its new owner waiting for

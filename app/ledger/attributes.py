@@ -9,14 +9,19 @@ from app.errors import FloatingIPNotFound
 from app.ledger import revisions
 from app.ledger.revisions import IfMatch
 
-DESCRIPTION_RULE = "must be 0 to 255 printable characters without space at either end"
-TAG_RULE = "must be 1 to 255 printable characters without space at either end"
+DESCRIPTION_RULE = (
+    "must be 0 to 255 printable characters without space at either end, and not null"
+)
+TAG_RULE = (
+    "must be 1 to 255 printable characters without space at either end, and not null"
+)
 MOST_TAGS = 50
 
 
 def is_description(text: str) -> bool:
-    """Tell whether a floating IP may have this description."""
-    return text == text.strip() and text.isprintable() and len(text) <= 255
+    """Tell whether a floating IP may have this description; `null` is none in XML."""
+    is_bare = text == text.strip() and text != "null"
+    return is_bare and text.isprintable() and len(text) <= 255
 
 
 def is_tag(text: str) -> bool:

@@ -1,10 +1,14 @@
 """Claim or create: a floating IP that a project has no use for, or else a new one."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from asyncpg import Record
+
 from app.auth import Caller
 from app.database import Tx
+from app.errors import Busy
 from app.ledger import allocation, association, attributes, floating_ips, pools
 from app.ledger.addresses import Address
 from app.ledger.floating_ips import FloatingIP
@@ -38,7 +42,7 @@ async def obtain(tx: Tx, caller: Caller, wish: Wish, defaults: Defaults) -> Floa
     """Give the caller's project what it wishes, associated if it says with what.
 
     Locks an unassociated floating IP of the project, or else a share of its quota and
-    an address; then the fixed IP.
+    an address; then the fixed IP (shared).
     Raises PoolNotFound, QuotaExceeded, PoolExhausted, AddressNotFound, AddressNotFree,
     FixedIPNotFound, FamiliesDiffer, FixedIPOccupied, Busy.
     """
@@ -65,10 +69,8 @@ async def _create(tx: Tx, caller: Caller, wish: Wish, defaults: Defaults) -> Flo
     return floating_ip
 
 
-# What another request has locked it may be about to associate: passed by while there
-# is another one, and waited for before a new one is made.
-CLAIM_WAITING = """
-SELECT a.floating_ip_id, host(a.address) AS ip, a.revision
+SUITABLE = """
+SELECT a.floating_ip_id, a.address, host(a.address) AS ip, a.revision
   FROM addresses a
  WHERE a.project_id = $1
    AND a.floating_ip_id IS NOT NULL
@@ -80,16 +82,16 @@ SELECT a.floating_ip_id, host(a.address) AS ip, a.revision
          WHERE t.project_id = $1
            AND t.tag = ANY($4)
            AND t.floating_ip_id = a.floating_ip_id) = cardinality($4)
+   AND (family(a.address) = family($5) OR $5 IS NULL)
  ORDER BY a.floating_ip_id
  LIMIT 1
-   FOR UPDATE OF a
 """
 
-CLAIM = CLAIM_WAITING + "SKIP LOCKED"
+# Passes by what another request has locked: it may be about to associate it.
+CLAIM = SUITABLE + "FOR UPDATE OF a SKIP LOCKED"
 
-
-class _OvertakenError(Exception):
-    """The tags were changed between the look and the lock."""
+PATIENCE = 2.0
+"""Seconds to wait for a floating IP while those that would do are locked."""
 
 
 async def _claim(
@@ -97,30 +99,49 @@ async def _claim(
 ) -> FloatingIP | None:
     """Lock a floating IP of the project that the wish would do with, if there is one.
 
-    Raises PoolNotFound.
+    "None" is what a statement of its own saw; while there is one that is merely locked,
+    it waits for it.
+
+    Raises PoolNotFound, Busy.
     """
     pool_id = None
     if wish.pool is not None or wish.address is None:
         pool_id = await pools.find(tx, wish.pool or defaults.pool)
-    while True:
-        try:
-            # A savepoint: going back to it lets go of the lock.
-            async with tx.transaction():
-                return await _claim_one(tx, project_id, pool_id, wish)
-        except _OvertakenError:
-            continue
-
-
-async def _claim_one(
-    tx: Tx, project_id: str, pool_id: int | None, wish: Wish
-) -> FloatingIP | None:
     tags = sorted(set(wish.tags))
-    where = project_id, pool_id, wish.address, tags
-    row = await tx.fetchrow(CLAIM, *where)
-    row = row or await tx.fetchrow(CLAIM_WAITING, *where)
-    if row is None:
+    terms = project_id, pool_id, wish.address, tags, wish.fixed_ip
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + PATIENCE
+    while (claimed := await _claim_at_once(tx, terms, tags)) is None:
+        suitable = await tx.fetchrow(SUITABLE, *terms)
+        if suitable is None:
+            return None
+        if loop.time() > deadline:
+            raise Busy
+        await allocation.wait_for(tx, suitable["address"])
+    return FloatingIP(
+        claimed["floating_ip_id"], claimed["ip"], None, None, claimed["revision"]
+    )
+
+
+class _OvertakenError(Exception):
+    """The tags were changed between the look and the lock."""
+
+
+async def _claim_at_once(
+    tx: Tx, terms: Sequence[object], tags: Sequence[str]
+) -> Record | None:
+    """Lock a floating IP that will do and that nobody else has locked, or none."""
+    try:
+        # A savepoint: going back to it lets go of the lock.
+        async with tx.transaction():
+            row = await tx.fetchrow(CLAIM, *terms)
+            if row is not None:
+                await _look_again(tx, row["floating_ip_id"], tags)
+    except _OvertakenError:
         return None
-    found = FloatingIP(row["floating_ip_id"], row["ip"], None, None, row["revision"])
-    if not set(tags) <= set(await attributes.tags_of(tx, found.id)):
+    return row
+
+
+async def _look_again(tx: Tx, floating_ip_id: int, tags: Sequence[str]) -> None:
+    if not set(tags) <= set(await attributes.tags_of(tx, floating_ip_id)):
         raise _OvertakenError
-    return found

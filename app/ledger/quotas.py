@@ -150,7 +150,9 @@ RETURNING number
 """
 
 GIVE_BACK_TO_THE_FIRST = """
-UPDATE quota_shares SET room = room + $2 WHERE project_id = $1 AND number = 0
+UPDATE quota_shares
+   SET room = room + $2
+ WHERE project_id = $1 AND number = 0
 RETURNING number
 """
 

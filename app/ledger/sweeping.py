@@ -1,7 +1,8 @@
 """What becomes due without anybody asking: done in batches, by one replica at a time.
 
-Nothing depends on when it is done: allocation takes what is due by itself when nothing
-is free, and counts are sums at every moment.
+Little depends on when it is done: allocation takes what has rested long enough by
+itself when nothing is free, and counts are sums at every moment. Only a hold that is
+over keeps its address until then, from all who do not ask for that very one.
 """
 
 from datetime import timedelta

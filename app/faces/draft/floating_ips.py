@@ -18,6 +18,7 @@ from app.faces.draft.floating_ip_shapes import (
     details,
     many,
 )
+from app.faces.draft.texts import Tag
 from app.faces.http import (
     PAGE_LIMIT,
     DatabaseDep,
@@ -37,7 +38,7 @@ from app.ledger import association, attributes, claiming, floating_ips, release
 router = APIRouter(tags=["floating-ips"])
 
 TagFilter = Annotated[
-    list[str] | None,
+    list[Tag] | None,
     Query(
         max_length=attributes.MOST_TAGS,
         description="Only those with this tag; with several, those that have all.",

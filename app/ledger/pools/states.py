@@ -72,12 +72,21 @@ async def set_quarantine(tx: Tx, name: str, seconds: int) -> PoolState:
     return await show(tx, name)
 
 
+# Rows of one pool stay together, so that a batch always leaves fewer of them. Nothing
+# updates these rows: one that is locked stays where it is.
 ADD_UP = """
 WITH gone AS (
     DELETE FROM pool_counts
-     WHERE ctid = ANY (ARRAY(SELECT ctid FROM pool_counts
-                              LIMIT $1
-                                FOR UPDATE SKIP LOCKED))
+     WHERE ctid = ANY (ARRAY(
+           SELECT ctid
+             FROM pool_counts
+            WHERE pool_id IN (SELECT pool_id
+                                FROM pool_counts
+                               GROUP BY pool_id
+                              HAVING count(*) > 1)
+            ORDER BY pool_id
+            LIMIT $1
+              FOR UPDATE SKIP LOCKED))
  RETURNING pool_id, free, held, resting, reserved
 ), added AS (
     INSERT INTO pool_counts (pool_id, free, held, resting, reserved)
