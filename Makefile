@@ -15,9 +15,14 @@ CLIENTS ?= .venv-clients
 COMPILE := uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes \
   --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 CHROMIUM ?= /usr/bin/chromium
+FAKETIME ?= /usr/lib/$(shell uname -m)-linux-gnu/faketime/libfaketime.so.1
 
 .PHONY: help setup run test check format schema openapi docs lock bench clean \
+<<<<<<< HEAD
   test-compose test-browser test-clients test-generated test-fuzz test-versions mutations
+=======
+  fuzz test-clock test-compose test-browser test-generated test-fuzz test-versions mutations
+>>>>>>> proofs
 
 help: ## Say what there is to make.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -88,6 +93,13 @@ $(CLIENTS)/%/ready: tests/clients/%/requirements.lock | $(BIN)/python
 
 test-clients: setup $(KEYSTONE)/ready $(foreach client,libcloud network openstackclient openstacksdk,$(CLIENTS)/$(client)/ready) ## Use the service by real clients, with a real Keystone.
 	KEYSTONE=$(KEYSTONE) CLIENTS=$(CLIENTS) $(BIN)/python -m pytest -q --timeout=300 tests/clients $(ARGS)
+
+$(FAKETIME):
+	@test "$$(id -u)" = 0 || { echo "libfaketime is needed: apt-get install libfaketime" >&2; exit 2; }
+	apt-get update -qq && apt-get install -y -qq --no-install-recommends libfaketime
+
+test-clock: setup | $(FAKETIME) ## Let the clock of Postgres jump, under load.
+	FAKETIME=$(FAKETIME) $(BIN)/python -m pytest -q tests/clock $(ARGS)
 
 test-versions: setup ## Run the tests of the database on each Postgres that can be had.
 	$(BIN)/python -m tests.versions $(ARGS)

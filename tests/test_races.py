@@ -1,14 +1,13 @@
 """Requests that meet in the one moment that matters, each meeting made by hand."""
 
 import asyncio
-from collections import Counter
 
 from httpx import AsyncClient
 
 from app.auth import Caller, Role
 from app.database import LedgerDatabase, connection, transaction
-from app.ledger import association, pools, quotas
-from app.ledger.addresses import parse_address, parse_range
+from app.ledger import allocation, pools
+from app.ledger.addresses import parse_range
 from tests import make
 
 WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted"
@@ -21,84 +20,20 @@ async def somebody_waits(database: LedgerDatabase) -> None:
             await lent.execute("SELECT pg_sleep(0.01)")
 
 
-async def test_what_is_given_back_while_the_quota_is_dealt_anew_is_counted(
+async def test_a_release_while_the_first_floating_ip_of_all_is_made_is_counted(
     client: AsyncClient, database: LedgerDatabase
 ) -> None:
-    """The share that the release waits for is gone when its wait is over."""
+    """Its id can be guessed before it is told: the quota begins in that transaction."""
     await make.pool(database)
-    await make.quota(database, 2)
-    for _ in range(2):
-        await make.floating_ip(client)
 
     async with transaction(database) as tx:
-        await quotas.allow(tx, "demo", 1)
+        joe = Caller("joe", "demo", Role.MEMBER, "req-1")
+        await allocation.allocate(tx, joe, "public", 10)
         releasing = asyncio.create_task(client.delete("/os-floating-ips/1"))
         await asyncio.create_task(somebody_waits(database))
     released = await releasing
 
     assert released.status_code == 202
-    assert await make.breaches(database) == []
-    await client.delete("/os-floating-ips/2")
-    again = [await client.post("/os-floating-ips") for _ in range(2)]
-    assert Counter(r.status_code for r in again) == {200: 1, 403: 1}
-
-
-async def test_a_batch_takes_what_is_due_beside_what_is_its_own_and_due(
-    client: AsyncClient, stranger: AsyncClient, database: LedgerDatabase
-) -> None:
-    """One address that could be had for two reasons counts once."""
-    await make.pool(database, "203.0.113.1")
-    await make.pool(database, "203.0.113.2")
-    for each in (client, stranger):
-        await each.delete(f"/os-floating-ips/{await make.floating_ip(each)}")
-    async with connection(database) as lent:
-        await lent.execute("UPDATE addresses SET rests_until = changed_at")
-
-    allocated = await client.post(
-        "/os-floating-ips/batch", json={"allocate_addresses": {"count": 2}}
-    )
-
-    assert allocated.status_code == 200
-    assert len(allocated.json()["floating_ips"]) == 2
-    assert await make.breaches(database) == []
-
-
-CLAIM = {"allocate_address": {"reuse_unassociated": True}}
-
-
-async def test_a_claim_waits_for_the_only_one_and_takes_it(
-    client: AsyncClient, database: LedgerDatabase
-) -> None:
-    """Somebody writes on it; no second floating IP is made, nor the quota exceeded."""
-    await make.pool(database)
-    await make.quota(database, 1)
-    await make.floating_ip(client)
-
-    async with transaction(database) as writer:
-        await writer.execute("SELECT FROM addresses WHERE state = 'held' FOR UPDATE")
-        claiming = asyncio.create_task(client.post("/os-floating-ips", json=CLAIM))
-        await asyncio.create_task(somebody_waits(database))
-    claimed = await claiming
-
-    assert claimed.status_code == 200, claimed.text
-    assert claimed.json()["floating_ip"]["id"] == 1
-
-
-async def test_a_claim_that_waited_for_one_that_was_associated_makes_another(
-    client: AsyncClient, database: LedgerDatabase
-) -> None:
-    await make.pool(database)
-    await make.server(database, "11.0.0.1")
-    await make.floating_ip(client)
-
-    async with transaction(database) as other:
-        joe = Caller("joe", "demo", Role.MEMBER, "req-1")
-        await association.associate(other, joe, 1, parse_address("11.0.0.1"))
-        claiming = asyncio.create_task(client.post("/os-floating-ips", json=CLAIM))
-        await asyncio.create_task(somebody_waits(database))
-    claimed = await claiming
-
-    assert claimed.json()["floating_ip"]["id"] == 2
     assert await make.breaches(database) == []
 
 

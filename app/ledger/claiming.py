@@ -42,7 +42,7 @@ async def obtain(tx: Tx, caller: Caller, wish: Wish, defaults: Defaults) -> Floa
     """Give the caller's project what it wishes, associated if it says with what.
 
     Locks an unassociated floating IP of the project, or else a share of its quota and
-    an address; then the fixed IP.
+    an address; then the fixed IP (shared).
     Raises PoolNotFound, QuotaExceeded, PoolExhausted, AddressNotFound, AddressNotFree,
     FixedIPNotFound, FamiliesDiffer, FixedIPOccupied, Busy.
     """

@@ -77,8 +77,13 @@ class Allocate(Operation):
             and pool in (None, ledger.addresses[each.ip].pool)
             and self.address in (None, each.ip)
             and each.tags >= set(self.tags)
+            and self._suits(each)
         ]
         return found[:1] if ledger.is_strict else found
+
+    def _suits(self, floating_ip: FloatingIP) -> bool:
+        """Tell whether it is of the fixed IP's family."""
+        return not self.fixed_ip or (":" in floating_ip.ip) == (":" in self.fixed_ip)
 
     def refusal(self, ledger: Ledger) -> int | None:
         """The pool, the quota, the address; then the fixed IP."""

@@ -113,12 +113,11 @@ class LedgerMachine(RuleBasedStateMachine):
         done = list(zip(operations, answers, strict=True))
         self.trace += ["at once:"]
         self.trace += [f"  {o} -> {a.status} {a.body}" for o, a in done]
-        if any(isinstance(operation, Sweep) for operation in operations):
-            # What was locked when it came, it has passed by.
-            done += [(SWEEP, self.run(self.world.send(Sent(SWEEP))))]
+        # What was locked when a sweep came, it has passed by; another one does it.
+        after = (SWEEP, self.run(self.world.send(Sent(SWEEP))))
         found = self.run(standing.stand(self.world.aside))
         told = []
-        for ledger in possible_ledgers(self.ledger, done):
+        for ledger in possible_ledgers(self.ledger, done, after):
             told.append(list(standing.differences(ledger, found)))
             if not told[-1]:
                 self.ledger = ledger
@@ -139,13 +138,15 @@ class LedgerMachine(RuleBasedStateMachine):
         return [each async for each in seeing.differences(self.world, self.ledger)]
 
 
-def possible_ledgers(ledger: Ledger, done: Sequence[Done]) -> Iterator[Ledger]:
+def possible_ledgers(
+    ledger: Ledger, done: Sequence[Done], after: Done
+) -> Iterator[Ledger]:
     """Yield what the ledger may be after requests that met, by their answers."""
     for order in permutations(without_twins(done)):
         trial = deepcopy(ledger)
         trial.is_strict = False
         with suppress(Wrong):
-            for operation, answer in order:
+            for operation, answer in (*order, after):
                 operation.check(trial, answer)
             trial.is_strict = True
             yield trial
