@@ -18,11 +18,8 @@ CHROMIUM ?= /usr/bin/chromium
 FAKETIME ?= /usr/lib/$(shell uname -m)-linux-gnu/faketime/libfaketime.so.1
 
 .PHONY: help setup run test check format schema openapi docs lock bench clean \
-<<<<<<< HEAD
-  test-compose test-browser test-clients test-generated test-fuzz test-versions mutations
-=======
-  fuzz test-clock test-compose test-browser test-generated test-fuzz test-versions mutations
->>>>>>> proofs
+  fuzz test-browser test-clients test-clock test-compose test-fuzz test-generated \
+  test-versions mutations
 
 help: ## Say what there is to make.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -180,13 +180,7 @@ RETURNING number
 """
 
 GIVE_BACK_TO_THE_FIRST = """
-<<<<<<< HEAD
 UPDATE quota_shares SET room = room + $2 WHERE project_id = $1 AND number = 0
-=======
-UPDATE quota_shares
-   SET room = room + $2
- WHERE project_id = $1 AND number = 0
->>>>>>> proofs
 RETURNING number
 """
 
@@ -196,25 +190,15 @@ async def give_back(tx: Tx, project_id: str, count: int = 1) -> None:
 
     Locks a share of the project's quota until the transaction ends.
     """
-<<<<<<< HEAD
     given = await tx.fetchval(GIVE_BACK_TO_ANY, project_id, count, _any_share())
     if given is None:
         given = await tx.fetchval(GIVE_BACK_TO_THE_FIRST, project_id, count)
     if given is None:
-        # The share that was waited for is gone: others have been dealt, and none are
-        # while this locks the quota.
+        # No share is there while the quota is dealt, anew or for the first time; none
+        # is dealt once this has it locked.
+        await tx.execute(BEGIN, project_id)
         await tx.execute(LOCK, [project_id])
         await tx.execute(GIVE_BACK_TO_THE_FIRST, project_id, count)
-=======
-    for statement in (GIVE_BACK_TO_ANY, GIVE_BACK_TO_THE_FIRST):
-        if await tx.fetchval(statement, project_id, count) is not None:
-            return
-    # No share is there while the quota is dealt, anew or for the first time; none is
-    # dealt once this has it locked.
-    await tx.execute(BEGIN, project_id)
-    await tx.execute(LOCK, [project_id])
-    await tx.execute(GIVE_BACK_TO_THE_FIRST, project_id, count)
->>>>>>> proofs
 
 
 async def show(connection: Connection, project_id: str, default: int) -> Quota:
