@@ -11,7 +11,7 @@ from starlette.types import ASGIApp
 
 from app.database import LedgerDatabase, connection, transaction
 from app.settings import Settings
-from app.sweeper import sweep
+from app.sweeper import Sweeper
 from tests import make
 from tests.clock.conftest import Clock
 from tests.conftest import make_client
@@ -234,7 +234,7 @@ async def test_a_load_amid_jumps_keeps_the_promises_and_meets_no_500(
             for seconds in JUMPS:
                 await asyncio.sleep(0.05)
                 clock.jump(seconds)
-                await sweep(database, settings)
+                await Sweeper(database, settings).sweep()
 
     jumping = asyncio.create_task(jump_for_ever())
     asking = [load.project(each) for each in ("red", "blue", "green") for _ in range(2)]
