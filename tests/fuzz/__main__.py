@@ -24,7 +24,7 @@ SPARE = 60
 
 REPLACED = (
     "positive_data_acceptance,negative_data_rejection,ensure_resource_availability,"
-    "unsupported_method"
+    "unsupported_method,allow_header_conformance"
 )
 """Checks that hooks.py wraps under other names, to exempt what it explains."""
 

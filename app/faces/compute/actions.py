@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from app.auth import MemberDep
 from app.database import Tx
@@ -51,14 +52,17 @@ class RemoveFloatingIP(BaseModel):
 class ServerAction(BaseModel):
     """What to do with the server: one of these."""
 
-    model_config = ConfigDict(validate_by_name=False)
+    model_config = ConfigDict(
+        json_schema_extra={"minProperties": 1, "maxProperties": 1},
+        extra="forbid",
+    )
 
     add: Annotated[
-        AddFloatingIP | None,
+        AddFloatingIP | SkipJsonSchema[None],
         Field(alias="addFloatingIp", description="Put a floating IP on the server."),
     ] = None
     remove: Annotated[
-        RemoveFloatingIP | None,
+        RemoveFloatingIP | SkipJsonSchema[None],
         Field(
             alias="removeFloatingIp", description="Take a floating IP off the server."
         ),

@@ -7,7 +7,7 @@ Source: CONTRACT 1.9; api-ref/source/os-quota-sets.inc of Nova.
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, BeforeValidator, Field, create_model
 
 from app.auth import AdminDep, ReaderDep
@@ -38,15 +38,12 @@ NOT_COUNTED = (
 """Nova's other keys."""
 
 
-async def _refuse_user(
-    user_id: Annotated[
-        str | None, Query(description="Refused.", examples=[None])
-    ] = None,
-) -> None:
+async def _refuse_user(request: Request) -> None:
     """Refuse to tell or to set the quota of one user of a project, which Nova can.
 
     Raises InvalidValue.
     """
+    user_id = request.query_params.get("user_id")
     if user_id is not None:
         raise InvalidValue("user_id", "only projects have quotas here", user_id)
 

@@ -19,7 +19,6 @@ from app.ledger.addresses import Address
 from app.ledger.instances import Asked
 
 MOST_METADATA = 128
-MOST_NETWORKS = 64
 
 
 def _printable(text: str) -> str:
@@ -67,6 +66,17 @@ Reference = Annotated[
     ),
     BeforeValidator(_as_text),
     AfterValidator(_printable),
+]
+
+
+Count = Annotated[
+    int,
+    BeforeValidator(_one),
+    Field(
+        description="Servers are created one by one.",
+        examples=[1],
+        json_schema_extra={"const": 1},
+    ),
 ]
 
 
@@ -135,14 +145,16 @@ class CreateServer(BaseModel):
             examples=["MySecretPass"],
         ),
     ] = None
-    min_count: Annotated[
-        int, Field(description="1.", examples=[1]), BeforeValidator(_one)
-    ] = 1
-    max_count: Annotated[
-        int, Field(description="1.", examples=[1]), BeforeValidator(_one)
-    ] = 1
+    min_count: Count = 1
+    max_count: Count = 1
     return_reservation_id: Annotated[
-        bool, Field(description="False.", examples=[False]), BeforeValidator(_off)
+        bool,
+        BeforeValidator(_off),
+        Field(
+            description="The server itself is answered, always.",
+            examples=[False],
+            json_schema_extra={"const": False},
+        ),
     ] = False
 
     def networks_asked(self) -> Sequence[NetworkAsked]:
