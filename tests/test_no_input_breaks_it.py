@@ -34,6 +34,9 @@ SELECT (SELECT json_agg(h ORDER BY h) FROM history h)::text,
        (SELECT json_agg(s ORDER BY s) FROM servers s)::text,
        (SELECT json_agg(f ORDER BY f) FROM fixed_ips f)::text,
        (SELECT json_agg(q ORDER BY q) FROM quotas q)::text,
+       (SELECT json_agg(r ORDER BY r) FROM quota_shares r)::text,
+       (SELECT json_agg(t ORDER BY t) FROM floating_ip_tags t)::text,
+       (SELECT json_agg(m ORDER BY m) FROM former_addresses m)::text,
        (SELECT json_agg(p ORDER BY p) FROM pools p)::text
 """
 
@@ -44,7 +47,16 @@ OPERATIONS = (
     ("DELETE", "/os-floating-ips/1"),
     ("POST", "/os-floating-ips/1/addFloatingIp"),
     ("POST", "/os-floating-ips/1/removeFloatingIp"),
+    ("GET", "/os-floating-ips/1/attributes"),
+    ("PUT", "/os-floating-ips/1/attributes"),
+    ("POST", "/os-floating-ips/batch"),
+    ("POST", "/os-floating-ips/batch/release"),
     ("GET", "/os-floating-ip-pools"),
+    ("GET", "/os-floating-ip-pools/public"),
+    ("PUT", "/os-floating-ip-pools/public"),
+    ("GET", "/os-floating-ip-holds"),
+    ("POST", "/os-floating-ip-holds"),
+    ("DELETE", "/os-floating-ip-holds/203.0.113.9"),
     ("POST", "/servers"),
     ("GET", "/servers"),
     ("GET", "/servers/1"),
@@ -179,7 +191,7 @@ async def ledger(database: LedgerDatabase) -> object:
 async def something_to_lose(client: httpx.AsyncClient, base: LedgerDatabase) -> object:
     """Fill an empty ledger once; what the examples make is left to stand."""
     before = await ledger(base)
-    if before == (None,) * 6:
+    if before == (None,) * 9:
         await make.pool(base, "203.0.113.0/24")
         await make.quota(base, -1)
         await make.server(base, "10.0.0.3")
@@ -275,6 +287,8 @@ async def test_no_query_breaks_it(
 
 segments = st.sampled_from(
     [
+        *("attributes", "batch", "release"),
+        *("os-floating-ip-pools", "os-floating-ip-holds", "public", "203.0.113.9"),
         "os-floating-ips",
         "servers",
         "os-quota-sets",
@@ -342,6 +356,11 @@ elements = st.sampled_from(
         "floating_ips_bulk_create",
         "ip_range",
         "interface",
+        *("address", "reuse_unassociated", "tags", "tag"),
+        *("floating_ip_attributes", "description", "protected"),
+        *("allocate_addresses", "count", "release_addresses", "ids", "id"),
+        *("floating_ip_pool", "quarantine_seconds"),
+        *("floating_ip_hold", "reason", "until"),
         "x",
     ]
 )
@@ -364,6 +383,15 @@ SOUND = (
     "<server><name>web</name><fixed_ips><fixed_ip>10.9.9.9</fixed_ip></fixed_ips></server>",
     "<quota_set><floating_ips>-1</floating_ips></quota_set>",
     "<ip_range>198.51.100.7</ip_range>",
+    "<allocate_address><reuse_unassociated>true</reuse_unassociated>"
+    "<tags><tag>web</tag></tags></allocate_address>",
+    "<floating_ip_attributes><description>x</description><tags><tag>web</tag></tags>"
+    "<protected>false</protected></floating_ip_attributes>",
+    "<allocate_addresses><count>2</count><pool>public</pool></allocate_addresses>",
+    "<release_addresses><ids><id>1</id><id>2</id></ids></release_addresses>",
+    "<floating_ip_pool><quarantine_seconds>60</quarantine_seconds></floating_ip_pool>",
+    "<floating_ip_hold><address>203.0.113.9</address><reason>why</reason>"
+    "<until>2999-01-01T00:00:00Z</until></floating_ip_hold>",
 )
 
 
@@ -484,6 +512,12 @@ async def test_no_address_breaks_it(
             {"associate_address": {"fixed_ip": address}},
         ),
         ("POST", "/os-floating-ips", {"allocate_address": {"fixed_ip": address}}),
+        ("POST", "/os-floating-ips", {"allocate_address": {"address": address}}),
+        (
+            "POST",
+            "/os-floating-ip-holds",
+            {"floating_ip_hold": {"address": address, "reason": "why"}},
+        ),
         ("PUT", "/os-floating-ips-bulk/delete", {"ip_range": address}),
         ("POST", "/os-floating-ips-bulk", bulk(address)),
     )
@@ -498,6 +532,75 @@ async def test_no_address_breaks_it(
     assert not await make.breaches(database)
 
 
+@often
+@given(
+    tags=st.lists(anything, max_size=3),
+    associated=st.sampled_from(["true", "false", "TRUE", "", "1"]) | anything,
+    xml=st.booleans(),
+)
+async def test_no_filter_breaks_it(
+    app: ASGIApp,
+    client: httpx.AsyncClient,
+    database: LedgerDatabase,
+    tags: list[str],
+    associated: str,
+    xml: bool,
+) -> None:
+    before = await something_to_lose(client, database)
+    accept = "application/xml" if xml else "application/json"
+    headers = [("X-Auth-Token", "joe:demo"), ("Accept", accept)]
+    asked = [*(f"tag={quote(tag)}" for tag in tags), f"associated={quote(associated)}"]
+    path, query = "/os-floating-ips", "&".join(asked).encode()
+
+    answer = await ask(app, "GET", path, headers, query=query)
+
+    await check(answer, accept, before, database, path)
+
+
+values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.sampled_from(["web", "203.0.113.9", "2999-01-01T00:00:00Z", "\x00", "null"])
+    | anything,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(elements | anything, inner, max_size=4)
+    ),
+    max_leaves=8,
+)
+
+
+@often
+@given(
+    operation=st.sampled_from([o for o in OPERATIONS if o[0] in ("POST", "PUT")]),
+    body=st.dictionaries(
+        elements, st.dictionaries(elements, values, max_size=3) | values, max_size=1
+    ),
+)
+async def test_no_json_body_breaks_it(
+    app: ASGIApp,
+    client: httpx.AsyncClient,
+    database: LedgerDatabase,
+    operation: tuple[str, str],
+    body: object,
+) -> None:
+    before = await something_to_lose(client, database)
+    content = json.dumps(body).encode("utf-8", "surrogatepass")
+    headers = [
+        ("X-Auth-Token", "admin:demo"),
+        ("Content-Type", "application/json"),
+        ("Content-Length", str(len(content))),
+    ]
+    method, path = operation
+
+    answer = await ask(app, method, path, headers, content)
+
+    await check(answer, "", before, database, path)
+    assert not await make.breaches(database)
+
+
 def bulk(ip_range: str) -> dict[str, object]:
     return {"floating_ips_bulk_create": {"ip_range": ip_range, "pool": "more"}}
 
@@ -506,7 +609,7 @@ async def test_a_client_that_leaves_in_its_body_is_no_crash(
     app: ASGIApp, client: httpx.AsyncClient, database: LedgerDatabase
 ) -> None:
     before = await something_to_lose(client, database)
-    token = ("X-Auth-Token", "joe:demo")
+    token = ("X-Auth-Token", "admin:demo")
     for method, path in OPERATIONS:
         for kind in ("json", "xml"):
             for framing in (("Content-Length", "9"), ("Transfer-Encoding", "chunked")):
