@@ -12,155 +12,22 @@ import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
-LEDGER = "alembic/versions/0001_ledger.py"
+from tests.constraint_mutations import CONSTRAINT_MUTATIONS
+from tests.ledger_mutations import LEDGER_MUTATIONS
+from tests.more_ledger_mutations import MORE_LEDGER_MUTATIONS
+from tests.mutation import Mutation
+
 PARTS = ("app", "alembic", "tests", "openapi", "pyproject.toml", "alembic.ini")
 
 
 PATIENCE = 240
 """Seconds; without its locks a test may wait for ever."""
 
-
-@dataclass(frozen=True, slots=True)
-class Mutation:
-    """A text that holds a promise, what stands in its place, and who notices."""
-
-    name: str
-    path: str
-    text: str
-    instead: str
-    tests: str
-
-
 MUTATIONS = (
-    Mutation(
-        "no lock on the free address",
-        "app/ledger/allocation.py",
-        "        LIMIT 1\n          FOR UPDATE SKIP LOCKED)",
-        "        LIMIT 1)",
-        "tests/test_allocation.py",
-    ),
-    Mutation(
-        "exhausted as soon as all free rows are locked",
-        "app/ledger/allocation.py",
-        "if not await tx.fetchval(IS_ANY_FREE, pool_id):",
-        "if True:",
-        "tests/test_allocation.py",
-    ),
-    Mutation(
-        "no waiting for a locked row",
-        "app/ledger/allocation.py",
-        " ORDER BY pick\n LIMIT 1\n   FOR UPDATE\n",
-        " ORDER BY pick\n LIMIT 1\n   FOR UPDATE SKIP LOCKED\n",
-        "tests/test_allocation.py",
-    ),
-    Mutation(
-        "no condition in the quota's update",
-        "app/ledger/quotas.py",
-        "   AND (coalesce(allowed, $2) = -1 OR used < coalesce(allowed, $2))\n",
-        "   AND CAST($2 AS integer) IS NOT NULL\n",
-        "tests/test_allocation.py tests/test_operator.py",
-    ),
-    Mutation(
-        "quota counted without its row lock",
-        "app/ledger/quotas.py",
-        'TAKE_ONE = """\nUPDATE quotas\n   SET used = used + 1\n',
-        'TAKE_ONE = """\nUPDATE quotas\n   SET used = (SELECT used FROM quotas q'
-        " WHERE q.project_id = $1) + 1\n",
-        "tests/test_allocation.py tests/test_operator.py",
-    ),
-    Mutation(
-        "release forgets the quota",
-        "app/ledger/allocation.py",
-        "    await quotas.give_back(tx, caller.project_id)\n",
-        "",
-        "tests/test_allocation.py",
-    ),
-    Mutation(
-        "release of whatever project",
-        "app/ledger/allocation.py",
-        " WHERE project_id = $1 AND floating_ip_id = $2\nRETURNING changed_at",
-        " WHERE $1 <> '' AND floating_ip_id = $2\nRETURNING changed_at",
-        "tests/test_auth.py",
-    ),
-    Mutation(
-        "no lock on the floating IP that is associated",
-        "app/ledger/association.py",
-        " WHERE project_id = $1 AND floating_ip_id = $2\n   FOR UPDATE\n",
-        " WHERE project_id = $1 AND floating_ip_id = $2\n",
-        "tests/test_association.py tests/test_history.py",
-    ),
-    Mutation(
-        "no lock on the fixed IP that is associated",
-        "app/ledger/association.py",
-        "   FOR KEY SHARE\n",
-        "",
-        "tests/test_association.py",
-    ),
-    Mutation(
-        "server removal locks no floating IPs",
-        "app/ledger/servers.py",
-        " ORDER BY a.address\n   FOR UPDATE OF a\n",
-        " ORDER BY a.address\n",
-        "tests/test_association.py",
-    ),
-    Mutation(
-        "server removal locks no fixed IPs",
-        "app/ledger/servers.py",
-        " ORDER BY address\n   FOR UPDATE\n",
-        " ORDER BY address\n",
-        "tests/test_association.py",
-    ),
-    Mutation(
-        "server removal does not look again",
-        "app/ledger/servers.py",
-        "        raise _OvertakenError\n",
-        "        pass\n",
-        "tests/test_association.py",
-    ),
-    Mutation(
-        "addresses leave the pool without a lock",
-        "app/ledger/pools.py",
-        "     WHERE address BETWEEN $1 AND $2\n     ORDER BY address\n"
-        "       FOR UPDATE\n",
-        "     WHERE address BETWEEN $1 AND $2\n     ORDER BY address\n",
-        "tests/test_operator.py",
-    ),
-    Mutation(
-        "what came into the pool meanwhile is taken out, held or not",
-        "app/ledger/pools.py",
-        " AND state <> 'held'\n",
-        "\n",
-        "tests/test_operator.py",
-    ),
-    Mutation(
-        "whoever waits for an address keeps its locks",
-        "app/ledger/allocation.py",
-        "    savepoint = tx.transaction()\n    await savepoint.start()\n    try:\n"
-        "        await tx.execute(A_MOMENT)\n        await tx.fetchval("
-        "AWAIT_FREE, pool_id)\n    except LockNotAvailableError:\n"
-        "        # Another row may be free by now.\n        pass\n"
-        "    await savepoint.rollback()\n",
-        "    await tx.fetchval(AWAIT_FREE, pool_id)\n",
-        "tests/test_allocation.py",
-    ),
-    Mutation(
-        "intervals begin at the clock's time, whatever was before",
-        "app/ledger/allocation.py",
-        "       revision = 1,\n"
-        "       changed_at = greatest(clock_timestamp(), changed_at)",
-        "       revision = 1,\n       changed_at = clock_timestamp()",
-        "tests/test_history.py",
-    ),
-    Mutation(
-        "intervals begin at the transaction's start",
-        "app/ledger/association.py",
-        "changed_at = greatest(clock_timestamp(), changed_at)",
-        "changed_at = now()",
-        "tests/test_history.py tests/test_association.py",
-    ),
+    *LEDGER_MUTATIONS,
+    *MORE_LEDGER_MUTATIONS,
     Mutation(
         "no deadline for a connection",
         "app/database.py",
@@ -176,96 +43,14 @@ MUTATIONS = (
         "        lent = it.raw_connection\n",
         "tests/test_cancellation.py tests/test_allocation.py",
     ),
-    *(
-        Mutation(f"no constraint {name}", LEDGER, text, instead, tests)
-        for name, text, instead, tests in (
-            (
-                "addresses_pkey",
-                "        CONSTRAINT addresses_pkey PRIMARY KEY\n",
-                "        NOT NULL\n",
-                "tests/test_operator.py",
-            ),
-            (
-                "held_address_is_a_floating_ip",
-                "        CASE state\n",
-                "        true OR CASE state\n",
-                "tests/test_history.py",
-            ),
-            (
-                "address_is_free_held_resting_or_reserved",
-                "CHECK (state IN (",
-                "CHECK (true OR state IN (",
-                "tests/test_history.py",
-            ),
-            (
-                "one_floating_ip_per_fixed_ip",
-                "CREATE UNIQUE INDEX one_floating_ip_per_fixed_ip",
-                "CREATE INDEX one_floating_ip_per_fixed_ip",
-                "tests/test_association.py",
-            ),
-            (
-                "one_owner_at_a_time",
-                "tstzrange(since, until) WITH &&)",
-                "tstzrange(since, until) WITH &&) WHERE (false)",
-                "tests/test_history.py",
-            ),
-            (
-                "history_is_ended_once",
-                "    WHEN (OLD.until IS NOT NULL\n",
-                "    WHEN (false AND OLD.until IS NOT NULL\n",
-                "tests/test_history.py",
-            ),
-            (
-                "history_of_the_present_stays",
-                "    WHEN (OLD.until IS NULL)\n",
-                "    WHEN (false)\n",
-                "tests/test_history.py",
-            ),
-            (
-                "interval_does_not_end_before_it_begins",
-                "CHECK (until >= since)",
-                "CHECK (true)",
-                "tests/test_history.py",
-            ),
-            (
-                "quota_used_is_not_negative",
-                "CHECK (used >= 0)",
-                "CHECK (true)",
-                "tests/test_history.py",
-            ),
-            (
-                "fixed_ips_pkey",
-                "    CONSTRAINT fixed_ips_pkey PRIMARY KEY (project_id, address),\n",
-                "    CONSTRAINT fixed_ips_pkey PRIMARY KEY (project_id, address,"
-                " server_id),\n",
-                "tests/test_servers.py",
-            ),
-            (
-                "fixed_ip_is_of_its_servers_project",
-                ",\n    CONSTRAINT fixed_ip_is_of_its_servers_project\n"
-                "        FOREIGN KEY (project_id, server_id)"
-                " REFERENCES servers (project_id, id)\n",
-                "\n",
-                "tests/test_history.py",
-            ),
-            (
-                "fixed_ip_is_of_the_same_project",
-                ",\n    CONSTRAINT fixed_ip_is_of_the_same_project\n"
-                "        FOREIGN KEY (project_id, fixed_ip)"
-                " REFERENCES fixed_ips (project_id, address)\n",
-                "\n",
-                "tests/test_history.py",
-            ),
-            (
-                "address_is_one_address",
-                "        CONSTRAINT address_is_one_address\n"
-                "            CHECK (masklen(address)",
-                "        CONSTRAINT address_is_one_address\n"
-                "            CHECK (true OR masklen(address)",
-                "tests/test_history.py",
-            ),
-        )
+    Mutation(
+        "a worker that is slow is replaced at once",
+        "app/serve.py",
+        "        timeout_worker_healthcheck=SILENCE,\n",
+        "",
+        "tests/test_serve.py -k left_alone",
     ),
+    *CONSTRAINT_MUTATIONS,
 )
 
 
