@@ -22,12 +22,6 @@ LEDGER = (
         "tests/test_association.py",
     ),
     (
-        "one_owner_at_a_time",
-        "tstzrange(since, until) WITH &&)",
-        "tstzrange(since, until) WITH &&) WHERE (false)",
-        "tests/test_history.py",
-    ),
-    (
         "history_is_ended_once",
         "    WHEN (OLD.until IS NOT NULL\n",
         "    WHEN (false AND OLD.until IS NOT NULL\n",
@@ -129,6 +123,15 @@ QUARANTINE_AND_SHARES = (
     ),
 )
 
+HISTORY = (
+    (
+        "one_owner_at_a_time",
+        "tstzrange(since, until) WITH &&)",
+        "tstzrange(since, until) WITH &&) WHERE (false)",
+        "tests/test_history.py",
+    ),
+)
+
 CONSTRAINT_MUTATIONS = tuple(
     Mutation(
         f"no constraint {name}", f"alembic/versions/{file}.py", text, instead, tests
@@ -136,6 +139,7 @@ CONSTRAINT_MUTATIONS = tuple(
     for file, mutations in (
         ("0001_ledger", LEDGER),
         ("0002_quarantine_and_quota_shares", QUARANTINE_AND_SHARES),
+        ("0004_history_indexes", HISTORY),
     )
     for name, text, instead, tests in mutations
 )
