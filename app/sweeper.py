@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
 from app.database import LedgerDatabase, transaction
 from app.errors import Unavailable
-from app.ledger import sweeping
+from app.ledger import intervals, sweeping
 from app.settings import Settings
 
 log = structlog.get_logger()
@@ -50,7 +50,8 @@ class Sweeper:
         self._keep_answers = timedelta(hours=settings.idempotency_retention)
         days = settings.history_retention
         self._keep_history = None if days is None else timedelta(days=days)
-        self._after = 0
+        self._round: tuple[int, datetime] | None = None
+        """How far, and of what age, while not all of history has been looked at."""
 
     async def sweep(self) -> None:
         """Do all that is due, a batch a transaction."""
@@ -65,6 +66,6 @@ class Sweeper:
         dropped = 1
         while dropped:
             async with transaction(self._database) as tx:
-                self._after, dropped = await sweeping.sweep_history(
-                    tx, self._after, keep
-                )
+                after, then = self._round or (0, await intervals.ago(tx, keep))
+                after, dropped = await sweeping.sweep_history(tx, after, then)
+            self._round = (after, then) if after else None

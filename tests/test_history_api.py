@@ -435,3 +435,31 @@ async def act(client: AsyncClient, what: str, number: int) -> None:
                 await client.post(f"/os-floating-ips/{chosen}/removeFloatingIp")
             case "release":
                 await client.delete(f"/os-floating-ips/{chosen}")
+
+
+YEARS_AGO = """
+ALTER TABLE history DISABLE TRIGGER ALL;
+UPDATE history SET since = since - interval '9 y', until = until - interval '9 y';
+ALTER TABLE history ENABLE TRIGGER ALL;
+UPDATE addresses SET changed_at = changed_at - interval '9 y',
+                     rests_until = rests_until - interval '9 y'
+"""
+
+
+async def test_a_round_of_the_sweep_has_one_age(
+    client: AsyncClient, database: LedgerDatabase, settings: Settings
+) -> None:
+    """Else a floating IP loses an interval, and keeps the one before it."""
+    await story(client, database)
+    await run(database, YEARS_AGO)
+    sweeper = Sweeper(database, settings.model_copy(update={"history_retention": 1}))
+    # The first interval was too young when this round of ten years' age passed it.
+    sweeper._round = 1, datetime.now(UTC) - timedelta(days=3650)
+
+    await sweeper.sweep()
+    assert len(await told(client)) == 4
+    assert await make.breaches(database) == []
+    await sweeper.sweep()
+
+    assert await told(client) == []
+    assert await make.breaches(database) == []

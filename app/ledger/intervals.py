@@ -62,13 +62,14 @@ SELECT id, host(address), floating_ip_id, project_id, host(fixed_ip), server_id,
 
 FROM = "  FROM history"
 
-# What is not the statement's own main filter, and that as well.
+# What is not the statement's own main filter, and that as well. The window stands where
+# no index can serve it: by time alone, that of addresses would be read whole.
 MATCHING = """
  WHERE id > $1
    AND (address = $3 OR CAST($3 AS inet) IS NULL)
    AND (floating_ip_id = $5 OR CAST($5 AS bigint) IS NULL)
    AND (server_id = $6 OR CAST($6 AS bigint) IS NULL)
-   AND (tstzrange(since, until) && $7 OR CAST($7 AS tstzrange) IS NULL)
+   AND coalesce(tstzrange(since, until) && $7, true)
 """
 
 OF_THE_PROJECT = "   AND (project_id = $4 OR CAST($4 AS text) IS NULL)"
@@ -166,23 +167,33 @@ WITH seen AS (
 ), swept AS (
     DELETE FROM history h
      USING seen s
-     WHERE h.id = s.id AND s.until < now() - CAST($2 AS interval)
+     WHERE h.id = s.id AND s.until < $2
  RETURNING 1
 )
-SELECT (SELECT max(id) FROM seen WHERE since < now() - CAST($2 AS interval)) AS last,
+SELECT (SELECT max(id) FROM seen WHERE since < $2) AS last,
        (SELECT count(*) FROM swept) AS count
 """
 
+AGO = "SELECT now() - CAST($1 AS interval)"
+
+
+async def ago(tx: Tx, time: timedelta) -> datetime:
+    """Return when that was, by the clock of the database."""
+    then: datetime = await tx.fetchval(AGO, time)
+    return then
+
 
 async def sweep(
-    tx: Tx, after: int, older_than: timedelta, most: int
+    tx: Tx, after: int, ended_before: datetime, most: int
 ) -> tuple[int, int]:
-    """Look at so many intervals after that id, and drop those that ended so long ago.
+    """Look at so many intervals after that id, and drop those that ended before then.
 
     Returns where to go on the next time (0: at the beginning), and how many it dropped.
+    The time has to be the same from one beginning to the next: else a floating IP could
+    lose an interval, and keep the one before it.
 
     Locks what it drops.
     """
-    row = await tx.fetchrow(SWEEP, after, older_than, most)
+    row = await tx.fetchrow(SWEEP, after, ended_before, most)
     assert row  # noqa: S101  # it has no FROM
     return row["last"] or 0, row["count"]

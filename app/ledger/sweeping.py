@@ -5,7 +5,7 @@ itself when nothing is free, and counts are sums at every moment. Only a hold th
 over keeps its address until then from all who do not ask for that very one.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from app.database import Tx
 from app.ledger import holds, idempotency, intervals, pools
@@ -56,8 +56,8 @@ async def sweep(tx: Tx, keep_answers: timedelta) -> bool:
     return BATCH in (freed, lifted, added_up, forgotten)
 
 
-async def sweep_history(tx: Tx, after: int, older_than: timedelta) -> tuple[int, int]:
-    """Look at a batch of history, and drop what ended so long ago.
+async def sweep_history(tx: Tx, after: int, ended_before: datetime) -> tuple[int, int]:
+    """Look at a batch of history, and drop what ended before then.
 
     Returns where to go on the next time, and how many intervals it dropped: none while
     another transaction sweeps.
@@ -66,4 +66,4 @@ async def sweep_history(tx: Tx, after: int, older_than: timedelta) -> tuple[int,
     """
     if not await tx.fetchval(TRY_LOCK):
         return after, 0
-    return await intervals.sweep(tx, after, older_than, BATCH)
+    return await intervals.sweep(tx, after, ended_before, BATCH)
