@@ -31,6 +31,10 @@ REPLACED = (
 UNASKED = "missing_required_header"
 """The one header that is required is the token, which every request of these has."""
 
+OTHER_FACES = "^/(v1.1|v2.*)?$"
+"""The APIs of Nova and Neutron, which take more than their schemas say, as their
+clients need it; what no input may do to them is tested with the suite."""
+
 PHASES = {
     "application/json": "examples,coverage,fuzzing,stateful",
     # Links point into JSON: an expression for them knows no XML.
@@ -84,6 +88,7 @@ def _run(service: Service, media_type: str, options: argparse.Namespace) -> bool
         *("--config-file", str(HERE / "schemathesis.toml")),
         *("run", str(DOCUMENT), "--url", service.url),
         *("--checks", "all", "--exclude-checks", f"{REPLACED},{UNASKED}"),
+        *("--exclude-path-regex", OTHER_FACES),
         *("--phases", PHASES[media_type]),
         *("--max-time", str(options.seconds)),
         *("--seed", str(options.seed)),

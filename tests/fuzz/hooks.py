@@ -69,6 +69,10 @@ REFUSED_BY_RULE = (
         "schemathesis drops what XML cannot carry, and may so leave nothing.",
     ),
     Explained(
+        re.compile(r"at: send it without|must be later than from|must come with ip"),
+        "No schema says how parameters go together.",
+    ),
+    Explained(
         re.compile(r"send pool or allocate_address, not both"),
         "Generators of clients make nothing usable of a oneOf for it.",
     ),
