@@ -9,7 +9,14 @@ Source: api-ref/source/servers.inc of Nova; nova/api/openstack/compute/schemas.
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+)
 
 from app.auth import Caller, Role
 from app.errors import MemberForbidden
@@ -75,7 +82,7 @@ Count = Annotated[
     Field(
         description="Servers are created one by one.",
         examples=[1],
-        json_schema_extra={"const": 1},
+        json_schema_extra={"minimum": 1, "maximum": 1},
     ),
 ]
 
@@ -99,8 +106,9 @@ class NetworkAsked(BaseModel):
     ] = None
     port: Annotated[
         None,
-        Field(description="Refused.", examples=[None]),
+        Field(description="Refused."),
         BeforeValidator(_no_port),
+        WithJsonSchema({"type": "string", "examples": ["a port"]}),
     ] = None
 
 
@@ -153,7 +161,6 @@ class CreateServer(BaseModel):
         Field(
             description="The server itself is answered, always.",
             examples=[False],
-            json_schema_extra={"const": False},
         ),
     ] = False
 

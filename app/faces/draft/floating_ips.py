@@ -42,12 +42,12 @@ TagFilter = Annotated[
     Query(
         max_length=attributes.MOST_TAGS,
         description="Only those with this tag; with several, those that have all.",
-        examples=["web"],
+        examples=[["web"]],
     ),
 ]
 Associated = Annotated[
     Truth | None,
-    Query(description="Only those that are associated, or are not.", examples=["true"]),
+    Query(description="Only those that are associated, or are not.", examples=[True]),
 ]
 
 

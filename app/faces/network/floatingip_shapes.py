@@ -66,7 +66,8 @@ class NeutronFloatingIP(BaseModel):
         UUIDText | None, Field(description="The port of the fixed IP.", examples=[PORT])
     ]
     router_id: Annotated[
-        None, Field(description="Always null: nothing is routed.", examples=[None])
+        UUIDText | None,
+        Field(description="Always null: nothing is routed.", examples=[None]),
     ] = None
     status: Annotated[
         Literal["ACTIVE", "DOWN"],

@@ -176,8 +176,10 @@ class Keystone:
         return made
 
     def remove_endpoint(self, endpoint_id: str) -> None:
-        """Take an endpoint out of the catalog."""
-        self._http.delete(f"/endpoints/{endpoint_id}").raise_for_status()
+        """Take an endpoint out of the catalog, and its service, which would stay there."""
+        endpoint: Json = self._http.get(f"/endpoints/{endpoint_id}").json()["endpoint"]
+        service_id = endpoint["service_id"]
+        self._http.delete(f"/services/{service_id}").raise_for_status()
 
     def _create(self, kind: str, asked: Json) -> Json:
         answer = self._http.post(f"/{kind}s", json={kind: asked})
