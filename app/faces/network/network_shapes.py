@@ -28,7 +28,8 @@ Active = Annotated[
     Literal["ACTIVE"], Field(description="Always ACTIVE.", examples=["ACTIVE"])
 ]
 Revision = Annotated[
-    Literal[1], Field(description="Always 1: nothing of it changes.", examples=[1])
+    int,
+    Field(ge=1, le=1, description="Always 1: nothing of it changes.", examples=[1]),
 ]
 Created = Annotated[TimeText, Field(description="Since when it is.")]
 Updated = Annotated[TimeText, Field(description="The same.")]

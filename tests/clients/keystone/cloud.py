@@ -176,7 +176,7 @@ class Keystone:
         return made
 
     def remove_endpoint(self, endpoint_id: str) -> None:
-        """Take an endpoint out of the catalog, and its service, which would stay there."""
+        """Take an endpoint out of the catalog, with its service, which would stay."""
         endpoint: Json = self._http.get(f"/endpoints/{endpoint_id}").json()["endpoint"]
         service_id = endpoint["service_id"]
         self._http.delete(f"/services/{service_id}").raise_for_status()
