@@ -20,7 +20,7 @@ from pathlib import Path
 from tests.versions.binaries import PINNED, Binaries, NotHad, from_npm, system, wheel
 
 TREE = Path(__file__).parent.parent.parent
-LIMIT = 240
+LIMIT = 900
 """Seconds for the tests on one version."""
 
 SUPPORTED = {15, 16, 17, 18}
