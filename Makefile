@@ -98,6 +98,9 @@ $(FAKETIME):
 test-clock: setup | $(FAKETIME) ## Let the clock of Postgres jump, under load.
 	FAKETIME=$(FAKETIME) $(BIN)/python -m pytest -q tests/clock $(ARGS)
 
+fuzz: setup ## Try random requests against a model of the ledger, for minutes.
+	$(BIN)/python -m tests.machine $(ARGS)
+
 test-versions: setup ## Run the tests of the database on each Postgres that can be had.
 	$(BIN)/python -m tests.versions $(ARGS)
 
