@@ -22,17 +22,6 @@ ALLOCATION = (
         "tests/test_allocation.py -k locked",
     ),
     (
-        "whoever waits for an address keeps its locks",
-        "    savepoint = tx.transaction()\n    await savepoint.start()\n    try:\n"
-        "        await tx.execute(A_MOMENT)\n"
-        "        await tx.execute(AWAIT, address)\n"
-        "    except LockNotAvailableError:\n"
-        "        # Another one may be free by now.\n        pass\n"
-        "    await savepoint.rollback()\n",
-        "    await tx.execute(AWAIT, address)\n",
-        "tests/test_allocation.py -k keeps_no_lock",
-    ),
-    (
         "intervals begin at the clock's time, whatever was before",
         "           changed_at = greatest(clock_timestamp(), changed_at),\n"
         "           created_at",
@@ -66,7 +55,7 @@ ALLOCATION = (
         "        taken = await tx.fetch(TAKE_MANY, *wanted, count)\n"
         "        if len(taken) < count:\n"
         "            raise _TooFewError\n",
-        "tests/test_batch.py -k keeps_none",
+        "tests/test_batch.py -k merely_locked",
     ),
     (
         "no lock on the address that is asked for",
@@ -104,9 +93,15 @@ QUOTAS = (
     ),
     (
         "no lock on the shares that a batch is taken from",
-        "     ORDER BY number\n       FOR UPDATE\n), portions",
+        "     ORDER BY number\n       FOR UPDATE SKIP LOCKED\n), portions",
         "     ORDER BY number\n), portions",
         "tests/test_quota_shares.py -k batches_at_once",
+    ),
+    (
+        "whoever waits for a share keeps others locked",
+        "savepoint.commit() if is_taken else savepoint.rollback()",
+        "savepoint.commit()",
+        "tests/test_races.py -k keeps_no_other",
     ),
     (
         "exceeded as soon as all shares are locked",
@@ -135,6 +130,15 @@ QUOTAS = (
         "        await tx.execute(LOCK, [project_id])\n",
         "        await tx.execute(LOCK, [project_id])\n",
         "tests/test_races.py -k first_floating_ip",
+    ),
+)
+
+WAITING = (
+    (
+        "whoever waits for an address keeps its locks",
+        "    await savepoint.rollback()\n",
+        "    await savepoint.commit()\n",
+        "tests/test_allocation.py -k keeps_no_lock",
     ),
 )
 
@@ -209,6 +213,7 @@ LEDGER_MUTATIONS = tuple(
     for module, mutations in (
         ("allocation", ALLOCATION),
         ("quotas", QUOTAS),
+        ("waiting", WAITING),
         ("release", RELEASE),
         ("claiming", CLAIMING),
     )

@@ -10,6 +10,7 @@ from app.ledger import allocation, pools
 from app.ledger.addresses import parse_range
 from tests import make
 
+BATCH = "/os-floating-ips/batch"
 WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted"
 
 
@@ -35,6 +36,56 @@ async def test_a_release_while_the_first_floating_ip_of_all_is_made_is_counted(
 
     assert released.status_code == 202
     assert await make.breaches(database) == []
+
+
+ROOM_MOVES = """
+UPDATE quota_shares
+   SET room = room + CASE number WHEN 1 THEN 1 ELSE -1 END
+ WHERE number IN (1, 63)
+"""
+
+
+async def test_a_batch_takes_from_a_share_what_it_has_once_it_is_had(
+    client: AsyncClient, database: LedgerDatabase
+) -> None:
+    """All of one that had less before; a CHECK would see that, if it stood there."""
+    await make.pool(database, "203.0.113.0/24")
+    await make.quota(database, 128)
+    asked = {"allocate_addresses": {"count": 127}}
+
+    async with transaction(database) as tx:
+        await tx.execute(ROOM_MOVES)
+        asking = asyncio.create_task(client.post(BATCH, json=asked))
+        await asyncio.create_task(somebody_waits(database))
+    allocated = await asking
+
+    assert allocated.status_code == 200, allocated.text
+    assert len(allocated.json()["floating_ips"]) == 127
+    assert await make.breaches(database) == []
+
+
+LOCK_SHARE = "SELECT FROM quota_shares WHERE number = $1 FOR UPDATE"
+
+
+async def test_whoever_waits_for_a_share_keeps_no_other_one_locked(
+    client: AsyncClient, database: LedgerDatabase
+) -> None:
+    """Else two that wait for each other's: a deadlock."""
+    await make.pool(database)
+    await make.quota(database, 2)
+    two = {"allocate_addresses": {"count": 2}}
+
+    async def lock_the_first() -> None:
+        async with transaction(database) as tx:
+            await tx.execute(LOCK_SHARE, 0)
+
+    async with transaction(database) as other:
+        await other.execute(LOCK_SHARE, 1)
+        asking = asyncio.create_task(client.post(BATCH, json=two))
+        await asyncio.create_task(somebody_waits(database))
+        await asyncio.create_task(lock_the_first())
+
+    assert (await asking).status_code == 200
 
 
 async def test_a_move_locks_the_fixed_ip_that_it_leaves(

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from random import random
 
-from asyncpg import LockNotAvailableError, Record
+from asyncpg import Record
 
 from app.auth import Caller
 from app.database import Tx
@@ -12,6 +12,7 @@ from app.errors import AddressNotFound, AddressNotFree, Busy, PoolExhausted
 from app.ledger import pools, quotas
 from app.ledger.addresses import Address
 from app.ledger.floating_ips import FloatingIP
+from app.ledger.waiting import wait_a_moment
 
 # What the project gave back itself comes first, the latest before the others. Of the
 # free ones those from a random key on: cost then depends neither on the pool's size nor
@@ -181,7 +182,7 @@ async def _take(
             raise PoolExhausted(pool)
         if loop.time() > deadline:
             raise Busy
-        await wait_for(tx, left[0]["address"])
+        await wait_a_moment(tx, AWAIT, left[0]["address"])
     return taken
 
 
@@ -232,26 +233,7 @@ SELECT address
  LIMIT $3
 """
 
-A_MOMENT = "SET LOCAL lock_timeout = '200ms'"
-
 AWAIT = "SELECT FROM addresses WHERE address = $1 FOR UPDATE"
-
-
-async def wait_for(tx: Tx, address: object) -> None:
-    """Wait for what has locked an address, for a moment, and lock nothing.
-
-    One that was taken while we waited would stay locked, with its new owner waiting for
-    us; going back to a savepoint lets go of it.
-    """
-    savepoint = tx.transaction()
-    await savepoint.start()
-    try:
-        await tx.execute(A_MOMENT)
-        await tx.execute(AWAIT, address)
-    except LockNotAvailableError:
-        # Another one may be free by now.
-        pass
-    await savepoint.rollback()
 
 
 FIND = """

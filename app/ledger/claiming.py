@@ -12,6 +12,7 @@ from app.errors import Busy
 from app.ledger import allocation, association, attributes, floating_ips, pools
 from app.ledger.addresses import Address
 from app.ledger.floating_ips import FloatingIP
+from app.ledger.waiting import wait_a_moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,7 @@ async def _claim(
             return None
         if loop.time() > deadline:
             raise Busy
-        await allocation.wait_for(tx, suitable["address"])
+        await wait_a_moment(tx, allocation.AWAIT, suitable["address"])
     return FloatingIP(
         claimed["floating_ip_id"], claimed["ip"], None, None, claimed["revision"]
     )

@@ -14,19 +14,16 @@ the old ones finds them gone, and looks again.
 """
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass
 from random import randrange
 
 from app.database import Connection, Tx
 from app.errors import Busy, QuotaExceeded
-
-NO_LIMIT = -1
-UNLIMITED = 2**40
-"""What is dealt where there is no limit."""
-
-SHARES = 64
-"""Of one project at most: as many of its requests pass at the same time."""
+from app.ledger.dealing import LOCK, UNLIMITED
+from app.ledger.dealing import NO_LIMIT as NO_LIMIT
+from app.ledger.dealing import SHARES as SHARES
+from app.ledger.dealing import deal as deal
+from app.ledger.waiting import wait_a_moment
 
 PATIENCE = 2.0
 """Seconds to wait for room while all shares that have some are locked."""
@@ -72,28 +69,47 @@ UPDATE quota_shares
 RETURNING number
 """
 
-# Waits for all shares with room, in order, and takes from the first ones, or nothing.
+# Takes from the first of the shares with room that nobody else has locked, or nothing.
+# What is left is computed from the locked row: `s` may be the one before it at first,
+# and what a CHECK finds wrong then is refused, though it would be computed again.
 TAKE_MANY = """
 WITH locked AS (
     SELECT number, room
       FROM quota_shares
      WHERE project_id = $1 AND room > 0
      ORDER BY number
-       FOR UPDATE
+       FOR UPDATE SKIP LOCKED
 ), portions AS (
     SELECT number,
+           room,
            least(room,
                  CAST($2 AS bigint) - coalesce(sum(room) OVER before, 0)) AS portion,
-           sum(room) OVER () AS room
+           sum(room) OVER () AS room_of_all
       FROM locked
     WINDOW before AS (ORDER BY number
                       ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
 )
 UPDATE quota_shares s
-   SET room = s.room - p.portion
+   SET room = p.room - p.portion
   FROM portions p
- WHERE s.project_id = $1 AND s.number = p.number AND p.portion > 0 AND p.room >= $2
+ WHERE s.project_id = $1
+   AND s.number = p.number
+   AND p.portion > 0
+   AND p.room_of_all >= $2
 RETURNING s.number
+"""
+
+# Any one of them: waiting for several in turn, two could wait for each other.
+AWAIT_ROOM = """
+SELECT
+  FROM quota_shares
+ WHERE project_id = $1
+   AND number = (SELECT number
+                   FROM quota_shares
+                  WHERE project_id = $1 AND room > 0
+                  ORDER BY random()
+                  LIMIT 1)
+   FOR UPDATE
 """
 
 STANDS = """
@@ -145,7 +161,19 @@ async def _take_slowly(tx: Tx, project_id: str, default: int, count: int) -> boo
         return False
     if stands["room"] < count:
         raise QuotaExceeded(project_id, stands["allowed"])
-    return await tx.fetchval(TAKE_MANY, project_id, count) is not None
+    if await _take_at_once(tx, project_id, count):
+        return True
+    await wait_a_moment(tx, AWAIT_ROOM, project_id)
+    return False
+
+
+async def _take_at_once(tx: Tx, project_id: str, count: int) -> bool:
+    """Take from several shares, or let go of those that had too little."""
+    savepoint = tx.transaction()
+    await savepoint.start()
+    is_taken = await tx.fetchval(TAKE_MANY, project_id, count) is not None
+    await (savepoint.commit() if is_taken else savepoint.rollback())
+    return is_taken
 
 
 async def _deal_if_due(tx: Tx, project_id: str, default: int) -> None:
@@ -243,65 +271,3 @@ async def reset(tx: Tx, project_id: str, default: int) -> None:
     """
     await tx.execute(RESET, project_id)
     await deal(tx, [project_id], default)
-
-
-LOCK = """
-SELECT project_id
-  FROM quotas
- WHERE project_id = ANY($1)
- ORDER BY project_id
-   FOR UPDATE
-"""
-
-LOCK_SHARES = """
-SELECT number
-  FROM quota_shares
- WHERE project_id = ANY($1)
- ORDER BY project_id, number
-   FOR UPDATE
-"""
-
-# A quota of n is dealt into n shares, 64 at most. What does not divide evenly goes to
-# the first ones. Of what is owed, all is in the first.
-DEAL = """
-WITH gone AS (
-    DELETE FROM quota_shares WHERE project_id = ANY($1) RETURNING project_id, room
-), room AS (
-    SELECT project_id, sum(room) AS room FROM gone GROUP BY project_id
-), totals AS (
-    SELECT q.project_id,
-           coalesce(q.allowed, $2) AS allowed,
-           CASE coalesce(q.allowed, $2)
-           WHEN -1 THEN CAST($4 AS bigint)
-           ELSE coalesce(q.allowed, $2)
-           END AS total,
-           CASE q.dealt WHEN -1 THEN $4 ELSE q.dealt END - r.room AS used
-      FROM quotas q
-      JOIN room r ON r.project_id = q.project_id
-), dealt AS (
-    UPDATE quotas q
-       SET dealt = t.allowed, shares = greatest(least(t.total, $3), 1)
-      FROM totals t
-     WHERE q.project_id = t.project_id
- RETURNING q.project_id, t.total - CAST(t.used AS bigint) AS room, q.shares AS count
-)
-INSERT INTO quota_shares (project_id, number, room)
-SELECT project_id,
-       number,
-       CASE
-       WHEN room >= 0 THEN room / count + CAST(number < room % count AS int)
-       WHEN number = 0 THEN room
-       ELSE 0
-       END
-  FROM dealt, generate_series(0, count - 1) AS number
-"""
-
-
-async def deal(tx: Tx, project_ids: Sequence[str], default: int) -> None:
-    """Deal the quotas of projects into new shares, by what they are now.
-
-    Locks the quotas and all their shares until the transaction ends.
-    """
-    await tx.execute(LOCK, project_ids)
-    await tx.execute(LOCK_SHARES, project_ids)
-    await tx.execute(DEAL, project_ids, default, SHARES, UNLIMITED)
