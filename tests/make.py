@@ -1,5 +1,6 @@
 """Rows to start from, and the few requests that most tests send."""
 
+import asyncio
 from collections.abc import Sequence
 
 from httpx import AsyncClient, Response
@@ -99,6 +100,22 @@ async def execute(database: LedgerDatabase, sql: str, *values: object) -> None:
     """Change by hand what no request could."""
     async with connection(database) as lent:
         await lent.execute(sql, *values)
+
+
+WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+
+
+async def somebody_waits(database: LedgerDatabase) -> None:
+    """Wait until a transaction waits for a lock."""
+
+    async def look() -> None:
+        async with connection(database) as lent:
+            while not await lent.fetchval(WAITING):
+                await lent.execute("SELECT pg_sleep(0.01)")
+
+    async with asyncio.timeout(5):
+        # A task of its own has a connection of its own.
+        await asyncio.create_task(look())
 
 
 REST_IS_OVER = """

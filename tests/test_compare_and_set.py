@@ -10,7 +10,7 @@ from starlette.types import ASGIApp
 from app.database import LedgerDatabase, transaction
 from tests import make
 from tests.conftest import make_client
-from tests.test_idempotency import KEY, somebody_waits
+from tests.test_idempotency import KEY
 from tests.test_no_input_breaks_it import ledger
 
 PATH = "/os-floating-ips/1"
@@ -240,7 +240,7 @@ async def test_what_changes_while_we_wait_for_the_row_is_seen(
             "UPDATE addresses SET revision = 3 WHERE floating_ip_id = 1"
         )
         waiting = asyncio.create_task(send(client, change, '"2"'))
-        await somebody_waits(database)
+        await make.somebody_waits(database)
 
     assert (await waiting).status_code == 412
 

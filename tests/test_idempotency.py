@@ -106,16 +106,6 @@ async def keys(database: LedgerDatabase) -> int:
     return count
 
 
-WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted"
-
-
-async def somebody_waits(database: LedgerDatabase) -> None:
-    """Wait until a transaction waits for a lock."""
-    async with asyncio.timeout(5), connection(database) as lent:
-        while not await lent.fetchval(WAITING):
-            await lent.execute("SELECT pg_sleep(0.01)")
-
-
 def is_replay(response: Response) -> bool:
     assert response.headers.get(REPLAYED) in (None, "true")
     return REPLAYED in response.headers
@@ -369,7 +359,7 @@ async def test_while_the_first_is_under_way_the_second_is_told_to_wait(
     async with transaction(database) as other:
         await other.execute("SELECT FROM addresses WHERE state = 'held' FOR UPDATE")
         first = asyncio.create_task(client.post(path, headers=KEY))
-        await somebody_waits(database)
+        await make.somebody_waits(database)
         second = await asyncio.create_task(client.post(path, headers=KEY))
         elsewhere = await asyncio.create_task(client.post("/servers", headers=KEY))
     third = [await first, await client.post(path, headers=KEY)]
@@ -392,7 +382,7 @@ async def test_the_key_is_locked_before_its_answer_is_looked_for(
     async with transaction(database) as other:
         await other.execute("LOCK TABLE idempotency_keys IN ACCESS EXCLUSIVE MODE")
         asking = asyncio.create_task(client.post("/os-floating-ips", headers=KEY))
-        await asyncio.create_task(somebody_waits(database))
+        await make.somebody_waits(database)
         locked = await other.fetchval(
             "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted"
         )

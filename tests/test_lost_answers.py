@@ -16,7 +16,7 @@ from app.database import LedgerDatabase, transaction
 from app.embedded import EmbeddedPostgres
 from tests import make
 from tests.service import Service, serving
-from tests.test_idempotency import KEY, held, is_replay, keys, somebody_waits
+from tests.test_idempotency import KEY, held, is_replay, keys
 from tests.test_serve import checked, postmaster
 
 
@@ -111,7 +111,7 @@ async def test_killed_in_the_middle_of_its_work(
                 "SELECT FROM addresses WHERE state = 'held' FOR UPDATE"
             )
             asking = asyncio.create_task(lost.delete(path, headers=KEY))
-            await somebody_waits(database)
+            await make.somebody_waits(database)
             killed.kill()
             with pytest.raises(httpx.TransportError):
                 await asking

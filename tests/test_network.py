@@ -11,7 +11,6 @@ from httpx import AsyncClient
 from app.database import LedgerDatabase, transaction
 from tests import make
 from tests.test_network_floatingips import create, created, port, refusal
-from tests.test_races import somebody_waits
 
 Json = dict[str, Any]
 
@@ -445,7 +444,7 @@ async def test_a_port_that_is_replaced_meanwhile_is_not_taken_for_the_new_one(
         await tx.execute(LOCK)
         body = {"floatingip": {"port_id": own}}
         update = asyncio.create_task(client.put(path, json=body))
-        await asyncio.create_task(somebody_waits(database))
+        await make.somebody_waits(database)
         await asyncio.create_task(replace(client, database, server))
     response = await update
 

@@ -4,7 +4,9 @@ from collections import Counter
 import pytest
 from httpx import AsyncClient
 
+from app.auth import Caller, Role
 from app.database import LedgerDatabase, transaction
+from app.ledger import allocation
 from tests import make
 
 BULK = "/os-floating-ips-bulk"
@@ -220,6 +222,26 @@ async def test_taking_out_against_allocation_loses_no_floating_ip(
     )
 
     assert (allocated.status_code, removed.status_code) in {(200, 409), (404, 200)}
+    assert await make.breaches(database) == []
+
+
+async def test_a_range_that_is_being_allocated_from_is_waited_for_and_stays_whole(
+    admin: AsyncClient, database: LedgerDatabase
+) -> None:
+    await make.pool(database, "203.0.113.1")
+    eve = Caller("eve", "other", Role.MEMBER, "req-1")
+
+    async with transaction(database) as other:
+        await allocation.allocate(other, eve, "public", 10)
+        # Tasks of their own: `databases` lends one connection to each.
+        await asyncio.create_task(make.pool(database, "203.0.113.2"))
+        removing = asyncio.create_task(
+            admin.put(f"{BULK}/delete", json={"ip_range": "203.0.113.0/29"})
+        )
+        await make.somebody_waits(database)
+
+    assert (await removing).status_code == 409
+    assert await addresses(admin) == ["203.0.113.1", "203.0.113.2"]
     assert await make.breaches(database) == []
 
 

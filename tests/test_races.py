@@ -5,20 +5,12 @@ import asyncio
 from httpx import AsyncClient
 
 from app.auth import Caller, Role
-from app.database import LedgerDatabase, connection, transaction
+from app.database import LedgerDatabase, transaction
 from app.ledger import allocation, pools
 from app.ledger.addresses import parse_range
 from tests import make
 
 BATCH = "/os-floating-ips/batch"
-WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted"
-
-
-async def somebody_waits(database: LedgerDatabase) -> None:
-    """Wait until a transaction waits for a lock."""
-    async with asyncio.timeout(5), connection(database) as lent:
-        while not await lent.fetchval(WAITING):
-            await lent.execute("SELECT pg_sleep(0.01)")
 
 
 async def test_a_release_while_the_first_floating_ip_of_all_is_made_is_counted(
@@ -31,7 +23,7 @@ async def test_a_release_while_the_first_floating_ip_of_all_is_made_is_counted(
         joe = Caller("joe", "demo", Role.MEMBER, "req-1")
         await allocation.allocate(tx, joe, "public", 10)
         releasing = asyncio.create_task(client.delete("/os-floating-ips/1"))
-        await asyncio.create_task(somebody_waits(database))
+        await make.somebody_waits(database)
     released = await releasing
 
     assert released.status_code == 202
@@ -56,7 +48,7 @@ async def test_a_batch_takes_from_a_share_what_it_has_once_it_is_had(
     async with transaction(database) as tx:
         await tx.execute(ROOM_MOVES)
         asking = asyncio.create_task(client.post(BATCH, json=asked))
-        await asyncio.create_task(somebody_waits(database))
+        await make.somebody_waits(database)
     allocated = await asking
 
     assert allocated.status_code == 200, allocated.text
@@ -82,7 +74,7 @@ async def test_whoever_waits_for_a_share_keeps_no_other_one_locked(
     async with transaction(database) as other:
         await other.execute(LOCK_SHARE, 1)
         asking = asyncio.create_task(client.post(BATCH, json=two))
-        await asyncio.create_task(somebody_waits(database))
+        await make.somebody_waits(database)
         await asyncio.create_task(lock_the_first())
 
     assert (await asking).status_code == 200
@@ -101,7 +93,7 @@ async def test_a_move_locks_the_fixed_ip_that_it_leaves(
             "SELECT FROM fixed_ips WHERE address = '11.0.0.1' FOR NO KEY UPDATE"
         )
         moving = asyncio.create_task(make.associate(client, 1, "11.0.0.2"))
-        await asyncio.create_task(somebody_waits(database))
+        await make.somebody_waits(database)
     moved = await moving
 
     assert moved.status_code == 202
@@ -131,6 +123,6 @@ async def test_an_address_that_was_taken_out_meanwhile_is_in_no_pool(
     async with transaction(database) as tx:
         await pools.take_out(tx, parse_range("203.0.113.7"))
         asking = asyncio.create_task(client.post("/os-floating-ips", json=asked))
-        await asyncio.create_task(somebody_waits(database))
+        await make.somebody_waits(database)
 
     assert (await asking).status_code == 404
