@@ -28,7 +28,7 @@ ASSOCIATION = (
         "no lock on the fixed IP that is associated",
         "   FOR NO KEY UPDATE\n",
         "",
-        "tests/test_association.py",
+        "tests/test_races.py -k leaves",
     ),
     (
         "no lock on the fixed IP that is left",

@@ -633,10 +633,13 @@ async def test_tags_that_went_between_the_look_and_the_lock_are_missed(
     await make.pool(database, "203.0.113.0/29")
     await make.execute(database, MANY_WITHOUT_TAGS)
     await make.quota(database, -1)
-    floating_ip = told(await ask(client, tags=["web"]))
 
-    claiming = asyncio.create_task(claim(client, tags=["web"]))
     async with connection(database) as other:
+        # Tasks of their own: `databases` lends one connection to each. The first claim
+        # finds none, and leaves the statement prepared: the second begins to look.
+        made = await asyncio.create_task(claim(client, tags=["web"]))
+        floating_ip = told(made)
+        claiming = asyncio.create_task(claim(client, tags=["web"]))
         while not (claiming.done() or await other.fetch(LOOKING)):
             pass
         await other.execute("DELETE FROM floating_ip_tags")
