@@ -66,6 +66,8 @@ def main() -> None:
     )
     server.prepare()
     print("listening", flush=True)
+    # Keystone writes its log to both, and nobody reads on: a full pipe would stop it.
+    os.dup2(2, 1)
     server.serve()
 
 
