@@ -12,6 +12,7 @@ from app.errors import BadRequest, InvalidValue
 from app.faces import next_steps
 from app.faces.described import NEXT_PAGE, refusals, success
 from app.faces.http import (
+    MAX_ID,
     PAGE_LIMIT,
     DatabaseDep,
     Envelopes,
@@ -115,12 +116,14 @@ IPFilter = Annotated[
     IPText,
     Query(description="Those of this address.", examples=["203.0.113.7"]),
 ]
+AnId = Annotated[int, Field(ge=1, le=MAX_ID), BeforeValidator(_an_id)]
+
 FloatingIPFilter = Annotated[
-    Annotated[int, BeforeValidator(_an_id)] | None,
+    AnId | None,
     Query(description="Those of this floating IP.", examples=[1]),
 ]
 ServerFilter = Annotated[
-    Annotated[int, BeforeValidator(_an_id)] | None,
+    AnId | None,
     Query(description="Those in which it stood for this server.", examples=[1]),
 ]
 At = Annotated[
