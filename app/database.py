@@ -96,16 +96,19 @@ class LedgerDatabase(Database):
 
 
 @asynccontextmanager
-async def connection(database: LedgerDatabase) -> AsyncIterator[Connection]:
+async def connection(
+    database: LedgerDatabase, until: float | None = None
+) -> AsyncIterator[Connection]:
     """Lend a connection until the block ends or the deadline has passed.
 
     At the deadline the connection is cut, which a server that has stopped answering
-    cannot delay; a statement under way then fails at once.
+    cannot delay; a statement under way then fails at once. The deadline is a time of
+    the loop; without one it is the database's, from now on.
 
     Raises Busy, DatabaseUnavailable, SchemaMissing.
     """
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + database.deadline
+    deadline = until or loop.time() + database.deadline
     holder = database.connection()
     try:
         async with asyncio.timeout_at(deadline):
@@ -132,7 +135,9 @@ async def connection(database: LedgerDatabase) -> AsyncIterator[Connection]:
 
 
 @asynccontextmanager
-async def transaction(database: LedgerDatabase) -> AsyncIterator[Tx]:
+async def transaction(
+    database: LedgerDatabase, until: float | None = None
+) -> AsyncIterator[Tx]:
     """Commit when the block ends, roll back when it raises.
 
     This goes around `Database.transaction`, which leaks its connection when it is
@@ -140,7 +145,7 @@ async def transaction(database: LedgerDatabase) -> AsyncIterator[Tx]:
 
     Raises Busy, DatabaseUnavailable.
     """
-    async with connection(database) as lent, lent.transaction():
+    async with connection(database, until) as lent, lent.transaction():
         yield Tx(lent)
 
 

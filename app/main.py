@@ -19,6 +19,7 @@ from app.faces import (
     refusals,
     schemas,
 )
+from app.faces.together import Together
 from app.settings import Settings
 from app.wire.compute import ComputeRequests
 from app.wire.negotiation import ContentNegotiation
@@ -62,6 +63,7 @@ def create_api(settings: Settings, database: LedgerDatabase) -> FastAPI:
     api.state.database = database
     api.state.settings = settings
     api.state.authenticate = auth.authenticator(settings)
+    api.state.together = Together(database, settings.default_quota)
     refusals.install(api)
     # In front of the draft's, whose routes they then need not pass.
     api.include_router(compute.router)

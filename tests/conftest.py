@@ -16,6 +16,7 @@ from app.database import LedgerDatabase, connection
 from app.embedded import EmbeddedPostgres
 from app.main import create_api, wrap
 from app.settings import Settings
+from tests import make
 from tests.compute_schemas import check_compute_answer
 from tests.xml_schemas import check_answer
 
@@ -83,9 +84,15 @@ def app(api: FastAPI) -> ASGIApp:
 
 
 @pytest.fixture
-async def client(app: ASGIApp) -> AsyncIterator[httpx.AsyncClient]:
+def alone(request: pytest.FixtureRequest) -> bool:
+    """Whether each change has a key of its own, and so a transaction of its own."""
+    return getattr(request, "param", False)
+
+
+@pytest.fixture
+async def client(app: ASGIApp, alone: bool) -> AsyncIterator[httpx.AsyncClient]:
     """A member of the project `demo`."""
-    async with make_client(app, "joe:demo") as client:
+    async with make_client(app, "joe:demo", alone=alone) as client:
         yield client
 
 
@@ -103,11 +110,14 @@ async def stranger(app: ASGIApp) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-def make_client(app: ASGIApp, token: str) -> httpx.AsyncClient:
+def make_client(app: ASGIApp, token: str, *, alone: bool = False) -> httpx.AsyncClient:
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     return httpx.AsyncClient(
         transport=transport,
         base_url="http://floating-ips",
         headers={"X-Auth-Token": token},
-        event_hooks={"response": [check_answer, check_compute_answer]},
+        event_hooks={
+            "request": [make.add_key] if alone else [],
+            "response": [check_answer, check_compute_answer],
+        },
     )

@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Sequence
+from uuid import uuid4
 
-from httpx import AsyncClient, Response
+import pytest
+from httpx import AsyncClient, Request, Response
 
 from app.database import (
     Connection,
@@ -55,6 +57,19 @@ async def registered(
     addresses = [parse_address(text) for text in fixed_ips]
     made = await registration.register(tx, project_id, name, addresses)
     return made.id
+
+
+both_ways = pytest.mark.parametrize(
+    "alone", [False, True], indirect=True, ids=["together", "alone"]
+)
+"""For tests of changes: together with those of others, and each in a transaction of
+its own."""
+
+
+async def add_key(request: Request) -> None:
+    """Give a request a key that no other has."""
+    if request.method != "GET":
+        request.headers.setdefault("Idempotency-Key", uuid4().hex)
 
 
 async def floating_ip(client: AsyncClient, fixed_ip: str | None = None) -> int:

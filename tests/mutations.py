@@ -19,6 +19,7 @@ from tests.face_mutations import FACE_MUTATIONS
 from tests.ledger_mutations import LEDGER_MUTATIONS
 from tests.more_ledger_mutations import MORE_LEDGER_MUTATIONS
 from tests.mutation import Mutation
+from tests.together_mutations import TOGETHER_MUTATIONS
 
 PARTS = ("app", "alembic", "tests", "openapi", "pyproject.toml", "alembic.ini")
 
@@ -29,6 +30,7 @@ PATIENCE = 240
 MUTATIONS = (
     *LEDGER_MUTATIONS,
     *MORE_LEDGER_MUTATIONS,
+    *TOGETHER_MUTATIONS,
     Mutation(
         "no deadline for a connection",
         "app/database.py",
@@ -39,7 +41,7 @@ MUTATIONS = (
     Mutation(
         "transactions of `databases` itself",
         "app/database.py",
-        "async with connection(database) as lent, lent.transaction():\n",
+        "async with connection(database, until) as lent, lent.transaction():\n",
         "async with database.connection() as it, it.transaction():\n"
         "        lent = it.raw_connection\n",
         "tests/test_cancellation.py tests/test_allocation.py",

@@ -213,15 +213,17 @@ async def test_release_disassociates_in_the_same_transaction(
     assert await make.breaches(database) == []
 
 
+@make.both_ways
 async def test_sixty_four_at_once_on_eight_addresses(
-    app: ASGIApp, database: LedgerDatabase
+    app: ASGIApp, database: LedgerDatabase, alone: bool
 ) -> None:
     await make.pool(database, "203.0.113.0/29")  # Six hosts,
     await make.pool(database, "203.0.113.64")
     await make.pool(database, "203.0.113.65")  # and two more.
 
     async def ask(number: int) -> tuple[int, str]:
-        async with make_client(app, f"joe:project-{number}") as client:
+        token = f"joe:project-{number}"
+        async with make_client(app, token, alone=alone) as client:
             response = await client.post("/os-floating-ips")
         return response.status_code, response.text
 
@@ -232,6 +234,7 @@ async def test_sixty_four_at_once_on_eight_addresses(
     assert await make.breaches(database) == []
 
 
+@make.both_ways
 async def test_twenty_at_once_on_a_quota_of_ten(
     client: AsyncClient, database: LedgerDatabase
 ) -> None:
@@ -245,6 +248,7 @@ async def test_twenty_at_once_on_a_quota_of_ten(
     assert await make.breaches(database) == []
 
 
+@make.both_ways
 async def test_an_address_that_is_merely_locked_is_waited_for(
     client: AsyncClient, database: LedgerDatabase
 ) -> None:
@@ -263,8 +267,9 @@ async def test_an_address_that_is_merely_locked_is_waited_for(
     assert (await asking).status_code == 200
 
 
+@make.both_ways
 async def test_a_pool_with_one_address_free_is_never_called_exhausted(
-    app: ASGIApp, database: LedgerDatabase
+    app: ASGIApp, database: LedgerDatabase, alone: bool
 ) -> None:
     """Eight clients hold seven of eight addresses at most: one is always free."""
     await make.pool(database, "203.0.113.0/29")
@@ -273,7 +278,8 @@ async def test_a_pool_with_one_address_free_is_never_called_exhausted(
 
     async def churn(number: int) -> Counter[int]:
         seen: Counter[int] = Counter()
-        async with make_client(app, f"joe:project-{number}") as client:
+        token = f"joe:project-{number}"
+        async with make_client(app, token, alone=alone) as client:
             for _ in range(25):
                 response = await client.post("/os-floating-ips")
                 seen[response.status_code] += 1
@@ -303,6 +309,7 @@ async def test_an_address_locked_for_too_long_is_a_503(
     assert await make.breaches(database) == []
 
 
+@make.both_ways
 async def test_whoever_waits_for_an_address_keeps_no_lock_on_one_that_was_taken(
     client: AsyncClient, stranger: AsyncClient, database: LedgerDatabase
 ) -> None:

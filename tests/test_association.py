@@ -42,6 +42,7 @@ async def test_associate_shows_at_once_in_list_details_and_server(
     assert await public(client, server_id) == ["203.0.113.7"]
 
 
+@make.both_ways
 async def test_associate_elsewhere_moves(
     client: AsyncClient, database: LedgerDatabase
 ) -> None:
@@ -57,6 +58,7 @@ async def test_associate_elsewhere_moves(
     assert await public(client, db) == ["203.0.113.7"]
 
 
+@make.both_ways
 async def test_associate_with_the_same_fixed_ip_is_nothing_to_do(
     client: AsyncClient, database: LedgerDatabase
 ) -> None:
@@ -72,6 +74,7 @@ async def test_associate_with_the_same_fixed_ip_is_nothing_to_do(
     assert after == before
 
 
+@make.both_ways
 async def test_disassociate_twice_is_202_twice(
     client: AsyncClient, database: LedgerDatabase
 ) -> None:
@@ -86,6 +89,7 @@ async def test_disassociate_twice_is_202_twice(
     assert (await shown(client, floating_ip_id))["fixed_ip"] is None
 
 
+@make.both_ways
 async def test_a_fixed_ip_with_another_floating_ip_is_a_conflict(
     client: AsyncClient, database: LedgerDatabase
 ) -> None:
@@ -102,6 +106,7 @@ async def test_a_fixed_ip_with_another_floating_ip_is_a_conflict(
     )
 
 
+@make.both_ways
 async def test_an_ipv4_address_cannot_stand_for_an_ipv6_one(
     client: AsyncClient, database: LedgerDatabase
 ) -> None:
@@ -143,6 +148,7 @@ async def test_unknown_and_foreign_fixed_ips_get_the_same_answer(
 
 
 @pytest.mark.parametrize("rounds", range(3))
+@make.both_ways
 async def test_two_servers_fight_for_one_floating_ip(
     client: AsyncClient, database: LedgerDatabase, rounds: int
 ) -> None:
@@ -166,6 +172,7 @@ async def test_two_servers_fight_for_one_floating_ip(
     assert await make.breaches(database) == []
 
 
+@make.both_ways
 async def test_floating_ips_fight_for_one_fixed_ip(
     client: AsyncClient, database: LedgerDatabase
 ) -> None:
@@ -183,6 +190,7 @@ async def test_floating_ips_fight_for_one_fixed_ip(
 
 
 @pytest.mark.parametrize("rounds", range(10))
+@make.both_ways
 async def test_release_against_associate_has_one_outcome(
     client: AsyncClient, database: LedgerDatabase, rounds: int
 ) -> None:
@@ -203,6 +211,7 @@ async def test_release_against_associate_has_one_outcome(
 
 
 @pytest.mark.parametrize("rounds", range(10))
+@make.both_ways
 async def test_server_removal_against_associate_has_one_outcome(
     client: AsyncClient, database: LedgerDatabase, rounds: int
 ) -> None:
@@ -248,6 +257,7 @@ async def test_server_removal_locks_the_floating_ip_before_the_server(
 
 
 @pytest.mark.parametrize("rounds", range(5))
+@make.both_ways
 async def test_two_that_swap_their_fixed_ips_do_not_wait_for_each_other(
     client: AsyncClient, database: LedgerDatabase, rounds: int
 ) -> None:

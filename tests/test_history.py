@@ -30,6 +30,7 @@ async def run(database: LedgerDatabase, sql: str, *values: object) -> None:
         await lent.execute(sql, *values)
 
 
+@make.both_ways
 async def test_a_life_is_told_in_intervals_that_touch(
     client: AsyncClient, admin: AsyncClient, database: LedgerDatabase
 ) -> None:
@@ -59,6 +60,7 @@ async def test_a_life_is_told_in_intervals_that_touch(
     assert datetime.now(UTC) - ends[-1] < timedelta(minutes=1)
 
 
+@make.both_ways
 async def test_nothing_done_is_nothing_told(
     client: AsyncClient, database: LedgerDatabase
 ) -> None:
@@ -94,6 +96,7 @@ async def test_a_server_removed_ends_the_intervals_of_its_floating_ips(
     assert {row["request_id"] for row in last} == {request_id}
 
 
+@make.both_ways
 async def test_a_clock_behind_the_last_interval_waits_at_its_end(
     client: AsyncClient, database: LedgerDatabase
 ) -> None:
@@ -195,6 +198,7 @@ async def test_the_database_refuses_what_breaks_a_promise(
         await run(database, change)
 
 
+@make.both_ways
 async def test_many_changes_at_once_leave_one_story(
     client: AsyncClient, database: LedgerDatabase
 ) -> None:

@@ -170,6 +170,7 @@ async def test_a_name_that_no_pool_has_is_404(
     assert "itemNotFound" in shown.json()
 
 
+@make.both_ways
 async def test_a_resting_address_is_had_by_its_former_project_alone(
     client: AsyncClient, stranger: AsyncClient, database: LedgerDatabase
 ) -> None:
@@ -187,6 +188,7 @@ async def test_a_resting_address_is_had_by_its_former_project_alone(
     assert await make.breaches(database) == []
 
 
+@make.both_ways
 async def test_a_project_gets_its_own_resting_ones_first_the_latest_before_others(
     client: AsyncClient, stranger: AsyncClient, database: LedgerDatabase
 ) -> None:
@@ -205,6 +207,7 @@ async def test_a_project_gets_its_own_resting_ones_first_the_latest_before_other
     assert await make.breaches(database) == []
 
 
+@make.both_ways
 async def test_without_quarantine_a_released_address_is_everybodys_at_once(
     client: AsyncClient, stranger: AsyncClient, database: LedgerDatabase
 ) -> None:
@@ -217,6 +220,7 @@ async def test_without_quarantine_a_released_address_is_everybodys_at_once(
     assert await make.breaches(database) == []
 
 
+@make.both_ways
 async def test_when_its_time_is_over_it_is_everybodys_though_nobody_swept(
     client: AsyncClient, stranger: AsyncClient, database: LedgerDatabase
 ) -> None:
@@ -609,6 +613,7 @@ async def test_a_stranger_does_not_wait_for_a_resting_address_that_is_locked(
     assert response.status_code == 404
 
 
+@make.both_ways
 async def test_the_counts_are_right_after_every_kind_of_change(
     client: AsyncClient,
     admin: AsyncClient,
@@ -735,14 +740,16 @@ async def test_the_counts_add_up_while_everything_changes_at_once(
     assert await make.breaches(database) == []
 
 
+@make.both_ways
 async def test_no_project_is_given_what_rests_for_another_under_load(
-    app: ASGIApp, database: LedgerDatabase
+    app: ASGIApp, database: LedgerDatabase, alone: bool
 ) -> None:
     """Each releases and allocates on a pool that is too small; history tells."""
     await make.pool(database, "203.0.113.0/29")
 
     async def churn(number: int) -> set[int]:
-        async with make_client(app, f"joe:project-{number}") as client:
+        token = f"joe:project-{number}"
+        async with make_client(app, token, alone=alone) as client:
             return {await allocate_and_release(client, "public") for _ in range(10)}
 
     seen = await asyncio.gather(*(churn(number) for number in range(10)))

@@ -68,6 +68,7 @@ def at_once(count: int, client: AsyncClient) -> list[asyncio.Task[Response]]:
 
 
 @pytest.mark.parametrize("quota", [1, 7, 40])
+@make.both_ways
 async def test_writers_beyond_the_quota_are_refused_and_no_others(
     client: AsyncClient, database: LedgerDatabase, quota: int
 ) -> None:
@@ -99,6 +100,7 @@ async def test_a_quota_is_dealt_into_64_shares_at_most(
     assert await shares(database) == dealt
 
 
+@make.both_ways
 async def test_sixteen_that_are_a_projects_first_find_its_quota_dealt_once(
     client: AsyncClient, database: LedgerDatabase
 ) -> None:
@@ -111,6 +113,7 @@ async def test_sixteen_that_are_a_projects_first_find_its_quota_dealt_once(
     assert await make.breaches(database) == []
 
 
+@make.both_ways
 async def test_a_quota_below_use_takes_nothing_and_each_release_reduces_the_debt(
     client: AsyncClient, database: LedgerDatabase
 ) -> None:
@@ -131,6 +134,7 @@ async def test_a_quota_below_use_takes_nothing_and_each_release_reduces_the_debt
     assert await make.breaches(database) == []
 
 
+@make.both_ways
 async def test_releases_at_once_pay_the_debt_exactly(
     client: AsyncClient, database: LedgerDatabase
 ) -> None:
@@ -146,6 +150,7 @@ async def test_releases_at_once_pay_the_debt_exactly(
     assert await make.breaches(database) == []
 
 
+@make.both_ways
 async def test_allocations_while_a_debt_is_paid_stop_at_the_quota(
     client: AsyncClient, database: LedgerDatabase
 ) -> None:
@@ -288,6 +293,7 @@ async def test_batches_at_once_stop_at_the_quota(
     assert await make.breaches(database) == []
 
 
+@make.both_ways
 async def test_while_all_room_is_merely_locked_it_is_waited_for(
     client: AsyncClient, database: LedgerDatabase
 ) -> None:
@@ -352,6 +358,7 @@ async def test_a_release_does_not_wait_for_an_allocation_under_way(
     assert await make.breaches(database) == []
 
 
+@make.both_ways
 async def test_a_release_while_the_quota_is_dealt_anew_gives_its_room_back(
     client: AsyncClient, database: LedgerDatabase
 ) -> None:
@@ -371,6 +378,7 @@ async def test_a_release_while_the_quota_is_dealt_anew_gives_its_room_back(
     assert (await release(client, second)).status_code == 202
 
 
+@make.both_ways
 async def test_an_allocation_while_the_quota_is_dealt_anew_counts_in_the_new_one(
     client: AsyncClient, database: LedgerDatabase
 ) -> None:

@@ -13,6 +13,7 @@ from tests import make
 BATCH = "/os-floating-ips/batch"
 
 
+@make.both_ways
 async def test_a_release_while_the_first_floating_ip_of_all_is_made_is_counted(
     client: AsyncClient, database: LedgerDatabase
 ) -> None:

@@ -9,6 +9,7 @@ GROUND = {
     "faults",
     "database",
     "auth",
+    "combining",
     "migrations",
     "observability",
 }

@@ -4,6 +4,7 @@ Every route that changes something hands its work to `OnceDep`; no other has a
 transaction to give.
 """
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -17,10 +18,14 @@ from app.auth import MOUNTED_PROJECT, Caller
 from app.database import LedgerDatabase, Tx, transaction
 from app.errors import InvalidValue
 from app.faces.http import DatabaseDep
+from app.faces.together import Together
 from app.ledger import idempotency
 
 Change: TypeAlias = Callable[[Tx], Awaitable[Response]]
 """The rules and the answer of one change; it leaves beginning and end to its caller."""
+
+WithOthers: TypeAlias = Callable[[Together], Awaitable[Response | None]]
+"""The same change and answer, made together with those of others; None: not made."""
 
 HEADER = "Idempotency-Key"
 KEY_RULE = "must be one line of 1 to 255 visible ASCII characters"
@@ -51,14 +56,24 @@ class Once:
     request: Request
     database: LedgerDatabase
 
-    async def __call__(self, caller: Caller, change: Change) -> Response:
+    async def __call__(
+        self, caller: Caller, change: Change, with_others: WithOthers | None = None
+    ) -> Response:
         """Return the answer of the change once it is committed, or the one kept for it.
+
+        A request without a key is made `with_others`, if it can be.
 
         Raises InvalidValue, RequestInFlight, KeyReused, and what the change raises;
         nothing is kept then, so that the request may be tried again.
         """
         key = await self._key(caller)
-        async with transaction(self.database) as tx:
+        until = asyncio.get_running_loop().time() + self.database.deadline
+        if key is None and with_others is not None:
+            together: Together = self.request.app.state.together
+            response = await with_others(together)
+            if response is not None:
+                return response
+        async with transaction(self.database, until) as tx:
             if key is None:
                 return await change(tx)
             kept = await idempotency.claim(tx, key)

@@ -30,6 +30,12 @@ class Wish:
     tags: Sequence[str] = ()
     fixed_ip: Address | None = None
 
+    @property
+    def is_for_any(self) -> bool:
+        """Whether any new floating IP of the pool will do, as it is."""
+        asks_for_more = self.address or self.tags or self.fixed_ip
+        return not (asks_for_more or self.reuse_unassociated)
+
 
 @dataclass(frozen=True, slots=True)
 class Defaults:

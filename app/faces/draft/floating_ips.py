@@ -33,7 +33,9 @@ from app.faces.http import (
     next_page,
 )
 from app.faces.once import OnceDep
+from app.faces.together import Together
 from app.ledger import association, attributes, claiming, floating_ips, release
+from app.ledger.together import Allocation, Association, Disassociation, Release
 
 router = APIRouter(tags=["floating-ips"])
 
@@ -75,11 +77,16 @@ async def allocate_floating_ip(
     """
     wish = (body or AllocateBody()).wish()
     defaults = claiming.Defaults(settings.default_pool, settings.default_quota)
+    pool = wish.pool or defaults.pool
 
     async def change(tx: Tx) -> Response:
         return details(await claiming.obtain(tx, caller, wish, defaults))
 
-    return await once(caller, change)
+    async def with_others(together: Together) -> Response | None:
+        given = await together.allocate(Allocation(caller, pool))
+        return details(given) if given else None
+
+    return await once(caller, change, with_others if wish.is_for_any else None)
 
 
 @router.get(
@@ -150,7 +157,11 @@ async def release_floating_ip(
         await release.release(tx, caller, [id], if_match=if_match)
         return accepted()
 
-    return await once(caller, change)
+    async def with_others(together: Together) -> Response | None:
+        is_done = await together.release(Release(caller, id))
+        return accepted() if is_done else None
+
+    return await once(caller, change, with_others if if_match is None else None)
 
 
 @router.post(
@@ -181,7 +192,11 @@ async def associate_floating_ip(
         )
         return accepted(etag(revision))
 
-    return await once(caller, change)
+    async def with_others(together: Together) -> Response | None:
+        revision = await together.associate(Association(caller, id, fixed_ip))
+        return accepted(etag(revision)) if revision else None
+
+    return await once(caller, change, with_others if if_match is None else None)
 
 
 @router.post(
@@ -206,4 +221,8 @@ async def disassociate_floating_ip(
         revision = await association.disassociate(tx, caller, id, if_match=if_match)
         return accepted(etag(revision))
 
-    return await once(caller, change)
+    async def with_others(together: Together) -> Response | None:
+        revision = await together.disassociate(Disassociation(caller, id))
+        return accepted(etag(revision)) if revision else None
+
+    return await once(caller, change, with_others if if_match is None else None)

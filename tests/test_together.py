@@ -1,0 +1,153 @@
+"""Changes that go together in one transaction: each gets what it would get alone."""
+
+import asyncio
+from collections import Counter
+
+from httpx import AsyncClient, Response
+
+from app.database import LedgerDatabase, connection, transaction
+from app.ledger import quotas
+from tests import make
+
+CHANGES = "SELECT count(DISTINCT CAST(xmin AS text)) FROM history WHERE until IS NULL"
+
+
+async def transactions(database: LedgerDatabase) -> int:
+    """Return how many transactions have begun the intervals of the present."""
+    async with connection(database) as lent:
+        count: int = await lent.fetchval(CHANGES)
+        return count
+
+
+async def allocate(client: AsyncClient, pool: str = "public") -> Response:
+    return await client.post("/os-floating-ips", json={"pool": pool})
+
+
+async def several(client: AsyncClient, count: int) -> list[int]:
+    answers = await asyncio.gather(*(allocate(client) for _ in range(count)))
+    assert {answer.status_code for answer in answers} == {200}
+    return [answer.json()["floating_ip"]["id"] for answer in answers]
+
+
+async def test_many_that_come_at_once_share_a_few_transactions(
+    client: AsyncClient, stranger: AsyncClient, database: LedgerDatabase
+) -> None:
+    await make.pool(database, "203.0.113.0/24")
+    for project in ("demo", "other"):
+        await make.quota(database, -1, project)
+
+    answers = await asyncio.gather(
+        *(allocate(each) for each in (client, stranger) * 30)
+    )
+
+    given = [answer.json()["floating_ip"] for answer in answers]
+    assert len({each["ip"] for each in given}) == 60
+    assert len({each["id"] for each in given}) == 60
+    assert await transactions(database) <= 10
+    assert len((await client.get("/os-floating-ips")).json()["floating_ips"]) == 30
+    assert await make.breaches(database) == []
+
+
+async def test_refusals_of_some_are_not_the_others(
+    client: AsyncClient, stranger: AsyncClient, database: LedgerDatabase
+) -> None:
+    await make.pool(database, "203.0.113.0/24")
+    await make.pool(database, "198.51.100.1", name="scarce")
+    await make.quota(database, 5, "other")
+    await make.quota(database, 50)
+
+    scarce = [allocate(client, "scarce") for _ in range(3)]
+    unknown = [allocate(client, "nowhere") for _ in range(3)]
+    plain = [allocate(client) for _ in range(20)]
+    exceeding = [allocate(stranger) for _ in range(8)]
+    answers = await asyncio.gather(*scarce, *unknown, *plain, *exceeding)
+
+    statuses = [answer.status_code for answer in answers]
+    assert Counter(statuses[:3]) == {200: 1, 404: 2}
+    assert statuses[3:6] == [404] * 3
+    assert statuses[6:26] == [200] * 20
+    assert Counter(statuses[26:]) == {200: 5, 403: 3}
+    assert "nowhere" in answers[3].text
+    assert await make.breaches(database) == []
+
+
+async def test_releases_of_what_is_not_there_spoil_no_other(
+    client: AsyncClient, stranger: AsyncClient, database: LedgerDatabase
+) -> None:
+    await make.pool(database, "203.0.113.0/24", quarantine=0)
+    mine = await several(client, 8)
+    (theirs,) = await several(stranger, 1)
+    attributes = {"floating_ip_attributes": {"protected": True}}
+    path = f"/os-floating-ips/{mine[0]}/attributes"
+    assert (await client.put(path, json=attributes)).status_code == 200
+
+    asked = [*mine, mine[7], theirs, 10**9]
+    answers = await asyncio.gather(
+        *(client.delete(f"/os-floating-ips/{each}") for each in asked)
+    )
+
+    statuses = [answer.status_code for answer in answers]
+    assert statuses[0] == 409
+    assert statuses[1:7] == [202] * 6
+    assert sorted((statuses[7], statuses[8])) == [202, 404]
+    assert statuses[9:] == [404, 404]
+    assert await make.breaches(database) == []
+
+
+async def test_associations_to_one_fixed_ip_spoil_no_other(
+    client: AsyncClient, database: LedgerDatabase
+) -> None:
+    await make.pool(database, "203.0.113.0/24")
+    fixed_ips = [f"10.0.0.{n}" for n in range(1, 6)]
+    await make.server(database, *fixed_ips)
+    mine = await several(client, 6)
+
+    targets = [*fixed_ips, fixed_ips[0]]
+    answers = await asyncio.gather(
+        *(
+            make.associate(client, floating_ip, fixed_ip)
+            for floating_ip, fixed_ip in zip(mine, targets, strict=True)
+        )
+    )
+
+    statuses = [answer.status_code for answer in answers]
+    assert statuses[1:5] == [202] * 4
+    assert sorted((statuses[0], statuses[5])) == [202, 409]
+    assert await make.breaches(database) == []
+
+
+async def test_a_share_that_somebody_holds_is_not_waited_for(
+    client: AsyncClient, stranger: AsyncClient, database: LedgerDatabase
+) -> None:
+    """The neighbours of one whose quota is locked whole are answered before it."""
+    await make.pool(database, "203.0.113.0/24")
+    await make.quota(database, 10)
+    async with transaction(database) as tx:
+        await quotas.allow(tx, "demo", 10)
+        blocked = asyncio.create_task(allocate(client))
+        others = await asyncio.gather(*(allocate(stranger) for _ in range(5)))
+        assert {other.status_code for other in others} == {200}
+        assert not blocked.done()
+
+    assert (await blocked).status_code == 200
+    assert await make.breaches(database) == []
+
+
+LOCK_FIXED_IP = "SELECT FROM fixed_ips WHERE address = CAST($1 AS inet) FOR UPDATE"
+
+
+async def test_a_fixed_ip_that_somebody_holds_is_not_waited_for(
+    client: AsyncClient, database: LedgerDatabase
+) -> None:
+    await make.pool(database, "203.0.113.0/24")
+    await make.server(database, "10.0.0.1", "10.0.0.2")
+    one, another = await several(client, 2)
+    async with transaction(database) as tx:
+        await tx.execute(LOCK_FIXED_IP, "10.0.0.1")
+        blocked = asyncio.create_task(make.associate(client, one, "10.0.0.1"))
+        answer = await make.associate(client, another, "10.0.0.2")
+        assert answer.status_code == 202
+        assert not blocked.done()
+
+    assert (await blocked).status_code == 202
+    assert await make.breaches(database) == []
