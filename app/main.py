@@ -19,6 +19,7 @@ from app.faces import (
     refusals,
     schemas,
 )
+from app.faces.directory import Directory
 from app.faces.together import Together
 from app.settings import Settings
 from app.wire.compute import ComputeRequests
@@ -83,6 +84,7 @@ def create_api(settings: Settings, database: LedgerDatabase) -> FastAPI:
         + discovery.ENVELOPES,
     )
     schemas.install(api, REQUESTS, ANSWERS)
+    api.router.routes.insert(0, Directory(api.routes))
     return api
 
 

@@ -7,7 +7,10 @@ from httpx import AsyncClient, Response
 
 from app.database import LedgerDatabase, connection, transaction
 from app.ledger import quotas
+from app.main import create_api, wrap
+from app.settings import Settings
 from tests import make
+from tests.conftest import make_client
 
 CHANGES = "SELECT count(DISTINCT CAST(xmin AS text)) FROM history WHERE until IS NULL"
 
@@ -48,13 +51,40 @@ async def test_many_that_come_at_once_share_a_few_transactions(
     assert await make.breaches(database) == []
 
 
+async def test_replicas_never_give_one_address_twice(
+    client: AsyncClient,
+    settings: Settings,
+    database: LedgerDatabase,
+) -> None:
+    """Each has transactions of its own, which meet at few addresses and one quota."""
+    await make.pool(database, "203.0.113.0/28", quarantine=0)
+    await make.quota(database, 12)
+    another = wrap(create_api(settings, database))
+
+    async def churn(client: AsyncClient) -> Counter[int]:
+        seen: Counter[int] = Counter()
+        for _ in range(15):
+            answer = await allocate(client)
+            seen[answer.status_code] += 1
+            made = answer.json().get("floating_ip", {"id": 0})
+            await client.delete(f"/os-floating-ips/{made['id']}")
+        return seen
+
+    async with make_client(another, "joe:demo") as other:
+        seen = await asyncio.gather(*map(churn, (client, other) * 8))
+
+    assert set(sum(seen, Counter())) <= {200, 403, 404}
+    assert (await client.get("/os-floating-ips")).json() == {"floating_ips": []}
+    assert await make.breaches(database) == []
+
+
 async def test_refusals_of_some_are_not_the_others(
     client: AsyncClient, stranger: AsyncClient, database: LedgerDatabase
 ) -> None:
     await make.pool(database, "203.0.113.0/24")
     await make.pool(database, "198.51.100.1", name="scarce")
     await make.quota(database, 5, "other")
-    await make.quota(database, 50)
+    await make.quota(database, 1000)  # Dealt into 64 shares, each with room for many.
 
     scarce = [allocate(client, "scarce") for _ in range(3)]
     unknown = [allocate(client, "nowhere") for _ in range(3)]

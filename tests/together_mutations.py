@@ -11,7 +11,7 @@ ALLOCATION = (
         "                    LIMIT 1)"
         " AS after\n            UNION ALL\n           SELECT *\n"
         "             FROM (SELECT address, pick, true",
-        "tests/test_linearizability.py tests/test_peers_bugs.py",
+        "tests/test_together.py -k replicas",
     ),
     (
         "together, shares are taken from again on the second way round",
@@ -30,12 +30,6 @@ ALLOCATION = (
         "       SET room = s.room - least(s.room, c.count - s.before)\n",
         "       SET room = s.room - least(s.room, s.count - s.before)\n",
         "tests/test_together.py -k refusals",
-    ),
-    (
-        "together, what rests for another is given to anybody",
-        "              AND rests_for = w.project_id\n",
-        "",
-        "tests/test_quarantine.py -k former_project_alone",
     ),
     (
         "together, a default that has changed is not looked at",
