@@ -30,6 +30,9 @@ class Directory(BaseRoute):
     Routers must add nothing to their routes but a prefix.
     """
 
+    path_regex = None
+    """It has no path of its own, whoever looks through all routes for theirs."""
+
     def __init__(self, routes: Iterable[BaseRoute]) -> None:
         self._entries: dict[Key, list[Entry]] = {}
         for context in iter_route_contexts(list(routes)):
