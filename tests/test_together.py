@@ -2,7 +2,9 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import AsyncIterator
 
+import pytest
 from httpx import AsyncClient, Response
 
 from app.database import LedgerDatabase, connection, transaction
@@ -30,6 +32,16 @@ async def several(client: AsyncClient, count: int) -> list[int]:
     answers = await asyncio.gather(*(allocate(client) for _ in range(count)))
     assert {answer.status_code for answer in answers} == {200}
     return [answer.json()["floating_ip"]["id"] for answer in answers]
+
+
+@pytest.fixture
+async def patient(settings: Settings) -> AsyncIterator[AsyncClient]:
+    """A member of `demo`, for whom a lock is waited for longer than a request has."""
+    waiting = settings.model_copy(update={"lock_timeout": 60_000})
+    async with LedgerDatabase(waiting) as database:
+        app = wrap(create_api(waiting, database))
+        async with make_client(app, "joe:demo") as client:
+            yield client
 
 
 async def test_many_that_come_at_once_share_a_few_transactions(
@@ -147,15 +159,16 @@ async def test_associations_to_one_fixed_ip_spoil_no_other(
 
 
 async def test_a_share_that_somebody_holds_is_not_waited_for(
-    client: AsyncClient, stranger: AsyncClient, database: LedgerDatabase
+    patient: AsyncClient, database: LedgerDatabase
 ) -> None:
     """The neighbours of one whose quota is locked whole are answered before it."""
     await make.pool(database, "203.0.113.0/24")
-    await make.quota(database, 10)
+    await make.quota(database, 10, "locked")
+    locked = {"X-Auth-Token": "joe:locked"}
     async with transaction(database) as tx:
-        await quotas.allow(tx, "demo", 10)
-        blocked = asyncio.create_task(allocate(client))
-        others = await asyncio.gather(*(allocate(stranger) for _ in range(5)))
+        await quotas.allow(tx, "locked", 10)
+        blocked = asyncio.create_task(patient.post("/os-floating-ips", headers=locked))
+        others = await asyncio.gather(*(allocate(patient) for _ in range(5)))
         assert {other.status_code for other in others} == {200}
         assert not blocked.done()
 
@@ -163,19 +176,36 @@ async def test_a_share_that_somebody_holds_is_not_waited_for(
     assert await make.breaches(database) == []
 
 
+LOCK_HALF = """
+SELECT FROM addresses WHERE host(address) LIKE '%2' OR host(address) LIKE '%4' FOR UPDATE
+"""
+
+
+async def test_addresses_that_somebody_holds_are_passed_by(
+    patient: AsyncClient, database: LedgerDatabase
+) -> None:
+    await make.pool(database, "203.0.113.0/27")
+    async with transaction(database) as tx:
+        await tx.execute(LOCK_HALF)
+        given = await several(patient, 10)
+
+    assert len(set(given)) == 10
+    assert await make.breaches(database) == []
+
+
 LOCK_FIXED_IP = "SELECT FROM fixed_ips WHERE address = CAST($1 AS inet) FOR UPDATE"
 
 
 async def test_a_fixed_ip_that_somebody_holds_is_not_waited_for(
-    client: AsyncClient, database: LedgerDatabase
+    patient: AsyncClient, database: LedgerDatabase
 ) -> None:
     await make.pool(database, "203.0.113.0/24")
     await make.server(database, "10.0.0.1", "10.0.0.2")
-    one, another = await several(client, 2)
+    one, another = await several(patient, 2)
     async with transaction(database) as tx:
         await tx.execute(LOCK_FIXED_IP, "10.0.0.1")
-        blocked = asyncio.create_task(make.associate(client, one, "10.0.0.1"))
-        answer = await make.associate(client, another, "10.0.0.2")
+        blocked = asyncio.create_task(make.associate(patient, one, "10.0.0.1"))
+        answer = await make.associate(patient, another, "10.0.0.2")
         assert answer.status_code == 202
         assert not blocked.done()
 

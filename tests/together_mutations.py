@@ -4,14 +4,14 @@ from tests.mutation import Mutation
 
 ALLOCATION = (
     (
-        "together, no lock on the addresses that are taken",
+        "together, addresses that others hold are waited for",
         "                    LIMIT 1\n                      FOR UPDATE SKIP LOCKED)"
         " AS after\n            UNION ALL\n           SELECT *\n"
         "             FROM (SELECT address, pick, true",
-        "                    LIMIT 1)"
+        "                    LIMIT 1\n                      FOR UPDATE)"
         " AS after\n            UNION ALL\n           SELECT *\n"
         "             FROM (SELECT address, pick, true",
-        "tests/test_together.py -k replicas",
+        "tests/test_together.py -k passed_by",
     ),
     (
         "together, shares are taken from again on the second way round",
@@ -32,6 +32,16 @@ ALLOCATION = (
         "tests/test_together.py -k refusals",
     ),
     (
+        "together, shares that others hold are waited for",
+        "                    LIMIT 1\n                      FOR UPDATE SKIP LOCKED)"
+        " AS after\n            UNION ALL\n           SELECT *\n"
+        "             FROM (SELECT number, true",
+        "                    LIMIT 1\n                      FOR UPDATE)"
+        " AS after\n            UNION ALL\n           SELECT *\n"
+        "             FROM (SELECT number, true",
+        "tests/test_together.py -k share_that_somebody",
+    ),
+    (
         "together, a default that has changed is not looked at",
         " AND q.dealt = coalesce(q.allowed, $5)\n",
         "\n",
@@ -47,12 +57,6 @@ ALLOCATION = (
 )
 
 RELEASE = (
-    (
-        "together, what is protected is released",
-        "     WHERE NOT a.protected\n",
-        "",
-        "tests/test_together.py -k spoil",
-    ),
     (
         "together, room is given back to any share, whatever the first owes",
         "     WHERE NOT EXISTS (SELECT\n"
@@ -82,12 +86,6 @@ ASSOCIATION = (
         " AND family(a.address) = family(asked.fixed_ip)\n",
         "\n",
         "tests/test_association.py -k ipv4",
-    ),
-    (
-        "together, several point at one fixed IP",
-        "    SELECT DISTINCT ON (project_id, fixed_ip) *\n",
-        "    SELECT *\n",
-        "tests/test_together.py -k spoil",
     ),
     (
         "together, no lock on the fixed IP",
