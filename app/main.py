@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 from starlette.types import ASGIApp
 
 from app import auth, observability, sweeper
@@ -30,6 +31,9 @@ from app.wire.xml_codec import Codec
 
 BODY_LIMIT = 65_536
 """Bytes; the longest body that any operation takes."""
+
+NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
+"""FastAPI's own, which looks at the environment at every request."""
 
 REQUESTS = draft.REQUESTS + operator.REQUESTS
 ANSWERS = draft.ANSWERS + operator.ANSWERS
@@ -59,6 +63,7 @@ def create_api(settings: Settings, database: LedgerDatabase) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         max_body_size=BODY_LIMIT,
+        telemetry=NO_TELEMETRY,
         generate_unique_id_function=lambda route: route.name,
     )
     api.state.database = database

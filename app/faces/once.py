@@ -17,9 +17,9 @@ from pydantic import WithJsonSchema
 from app.auth import MOUNTED_PROJECT, Caller
 from app.database import LedgerDatabase, Tx, transaction
 from app.errors import InvalidValue
-from app.faces.http import DatabaseDep
 from app.faces.together import Together
 from app.ledger import idempotency
+from app.settings import Settings
 
 Change: TypeAlias = Callable[[Tx], Awaitable[Response]]
 """The rules and the answer of one change; it leaves beginning and end to its caller."""
@@ -55,6 +55,12 @@ class Once:
 
     request: Request
     database: LedgerDatabase
+
+    @property
+    def settings(self) -> Settings:
+        """What the operator has set."""
+        settings: Settings = self.request.app.state.settings
+        return settings
 
     async def __call__(
         self, caller: Caller, change: Change, with_others: WithOthers | None = None
@@ -92,11 +98,10 @@ class Once:
         return idempotency.Key(caller.project_id, route, text, digest)
 
 
-async def once(
-    request: Request, database: DatabaseDep, _documented: KeyHeader = None
-) -> Once:
+async def once(request: Request, _documented: KeyHeader = None) -> Once:
     """Provide what makes the change of the request."""
-    return Once(request, database)
+    # A dependency of a dependency is not free: this one is in every change.
+    return Once(request, request.app.state.database)
 
 
 OnceDep = Annotated[Once, Depends(once)]

@@ -25,7 +25,6 @@ from app.faces.http import (
     Limit,
     Marker,
     NoBodyDep,
-    SettingsDep,
     Truth,
     accepted,
     answer,
@@ -66,7 +65,6 @@ Associated = Annotated[
 async def allocate_floating_ip(
     caller: MemberDep,
     once: OnceDep,
-    settings: SettingsDep,
     body: AllocateBody | None = None,
 ) -> Response:
     """Allocate a floating IP to the project.
@@ -76,6 +74,7 @@ async def allocate_floating_ip(
     `fixed_ip`, associated at once. No body is needed; `{}` and `null` are none.
     """
     wish = (body or AllocateBody()).wish()
+    settings = once.settings
     defaults = claiming.Defaults(settings.default_pool, settings.default_quota)
     pool = wish.pool or defaults.pool
 
