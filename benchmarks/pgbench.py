@@ -39,10 +39,7 @@ class Rate:
 
 def render(script: Script) -> str:
     """Write a script in pgbench's language."""
-    lines = [*script.settings, *map(_render_step, script.steps)]
-    if script.is_transaction:
-        lines = [*script.settings, "BEGIN;", *lines[len(script.settings) :], "COMMIT;"]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*script.settings, _render_step(script.step)]) + "\n"
 
 
 def _render_step(step: Step) -> str:
@@ -50,13 +47,14 @@ def _render_step(step: Step) -> str:
     named = PARAMETER.sub(
         lambda match: _variable(step.parameters[int(match[1]) - 1]), step.statement
     )
-    end = ";" if step.prefix is None else rf" \gset {step.prefix}".rstrip()
-    return " ".join(named.split()) + end
+    return " ".join(named.split()) + ";"
 
 
 def _variable(parameter: str) -> str:
-    name = parameter.strip("[]")
-    return f":{name}" if name == parameter else f"ARRAY[CAST(:{name} AS bigint)]"
+    if not parameter.startswith("["):
+        return f":{parameter}"
+    name, kind = parameter.strip("[]").split()
+    return f"ARRAY[CAST(:{name} AS {kind})]"
 
 
 class Pgbench:

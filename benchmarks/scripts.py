@@ -1,7 +1,8 @@
 """The operations as pgbench runs them: the ledger's statements, and their parameters.
 
-The statements are the constants of app.ledger. Their order is written here once more,
-so `check` compares it with what the rules really send.
+The statements are the constants of app.ledger, as a request that comes alone runs them.
+Which they are is written here once more, so `check` compares it with what is really
+sent.
 """
 
 from collections.abc import Callable
@@ -10,11 +11,11 @@ from typing import Any, cast
 
 from app.auth import Caller, Role
 from app.database import LedgerDatabase, Tx, transaction
-from app.ledger import allocation, floating_ips, quotas
-from app.ledger import release as releasing
-from app.ledger.pools import named
+from app.ledger import floating_ips, quotas, together
+from app.ledger.together import Allocation, Release
+from app.ledger.together.allocation import ALLOCATE as ALLOCATE_TOGETHER
+from app.ledger.together.release import RELEASE as RELEASE_TOGETHER
 from app.settings import Settings
-from benchmarks import ledger_load
 
 LISTED = 100
 """Floating IPs in the list."""
@@ -26,19 +27,15 @@ class Step:
 
     statement: str
     parameters: tuple[str, ...]
-    """In square brackets where an array of one number is wanted."""
-    prefix: str | None = None
-    """What the variables are named that take the result; None: it is not needed."""
+    """In square brackets, with its type, where an array of one is wanted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """An operation: what is set beforehand, and the statements."""
+    """An operation: what is set beforehand, and the statement."""
 
     settings: tuple[str, ...]
-    steps: tuple[Step, ...]
-    is_transaction: bool
-    """Whether BEGIN and COMMIT stand around it, as in the service."""
+    step: Step
 
 
 OF_CLIENT = r"\set project :first_project + :client_id"
@@ -51,30 +48,32 @@ PICK = r"\set start random(0, 999000) / 1000000.0"
 SHARE = rf"\set share random(0, {quotas.SHARES - 1})"
 """Where room is looked for first."""
 
-ALLOCATE = (
-    Step(named.FIND, ("pool",), "pool_"),
-    Step(quotas.TAKE_ONE, ("project", "quota", "share")),
-    Step(allocation.TAKE_ONE, ("project", "actor", "request", "pool_id", "start"), ""),
+ALLOCATE = Step(
+    ALLOCATE_TOGETHER,
+    (
+        "[project text]",
+        "[actor text]",
+        "[request text]",
+        "[pool text]",
+        "quota",
+        "share",
+        "start",
+    ),
 )
-SHOW = (Step(floating_ips.SHOW, ("project", "id")),)
-LIST = (Step(floating_ips.PAGES[None], ("project", "marker", "limit")),)
-RELEASE = (
-    Step(quotas.GIVE_BACK_TO_ANY, ("project", "one", "share")),
-    Step(releasing.LOCK, ("project", "[id]")),
-    Step(releasing.GIVE_BACK, ("project", "[id]")),
-)
+SHOW = Step(floating_ips.SHOW, ("project", "id"))
+LIST = Step(floating_ips.PAGES[None], ("project", "marker", "limit"))
+RELEASE = Step(RELEASE_TOGETHER, ("[project text]", "[id bigint]", "share"))
 
 SCRIPTS = {
-    "allocate": Script((OF_CLIENT, PICK, SHARE), ALLOCATE, True),
+    "allocate": Script((OF_CLIENT, PICK, SHARE), ALLOCATE),
     "show": Script(
         (
             OF_CLIENT,
             rf"\set id :first_id + :client_id * {LISTED} + random(0, {LISTED - 1})",
         ),
         SHOW,
-        False,
     ),
-    "list": Script((OF_CLIENT,), LIST, False),
+    "list": Script((OF_CLIENT,), LIST),
     "release": Script(
         (
             OF_CLIENT,
@@ -83,9 +82,8 @@ SCRIPTS = {
             SHARE,
         ),
         RELEASE,
-        True,
     ),
-    "allocate, one project": Script((OF_ALL, PICK, SHARE), ALLOCATE, True),
+    "allocate, one project": Script((OF_ALL, PICK, SHARE), ALLOCATE),
 }
 
 
@@ -119,18 +117,21 @@ async def check(database: LedgerDatabase, project: str, settings: Settings) -> N
     async with transaction(database) as tx:
         listener = _Listener(tx)
         listening = cast(Tx, listener)
-        mine = await ledger_load.allocate(listening, caller, settings)
+        asked = Allocation(caller, settings.default_pool)
+        (given,) = await together.allocate(listening, [asked], settings.default_quota)
         _compare("allocate", ALLOCATE, listener)
-        await floating_ips.show(listening, project, mine)
+        if given is None:
+            raise ScriptIsOld("benchmarks/scripts.py: nothing is allocated together")
+        await floating_ips.show(listening, project, given.id)
         _compare("show", SHOW, listener)
         await floating_ips.page(listening, project, None, LISTED + 1)
         _compare("list", LIST, listener)
-        await ledger_load.release(listening, caller, mine)
+        await together.release(listening, [Release(caller, given.id)])
         _compare("release", RELEASE, listener)
 
 
-def _compare(name: str, steps: tuple[Step, ...], listener: _Listener) -> None:
+def _compare(name: str, step: Step, listener: _Listener) -> None:
     heard, listener.heard = listener.heard, []
-    if heard != [step.statement for step in steps]:
+    if heard != [step.statement]:
         sent = "\n".join(statement.strip() for statement in heard)
         raise ScriptIsOld(f"benchmarks/scripts.py: {name} is other SQL by now:\n{sent}")

@@ -91,7 +91,6 @@ class Stage:
             "first_id": self.first_read,
             "marker": 0,
             "limit": scripts.LISTED + 1,
-            "one": 1,
         }
         length = ("-T", max(1, round(seconds)))
         return self.pgbench.run(scripts.SCRIPTS[what], clients, length, variables)
