@@ -60,9 +60,11 @@ class Cluster:
         """Run statements one by one, each on its own."""
         asyncio.run(_execute(self.settings(database), statements))
 
-    def fetch(self, statement: str) -> list[Record]:
+    def fetch(
+        self, statement: str, *values: object, database: str = "postgres"
+    ) -> list[Record]:
         """Return the rows of a statement."""
-        return asyncio.run(_fetch(self.settings(), statement))
+        return asyncio.run(_fetch(self.settings(database), statement, values))
 
     def create(self, database: str) -> None:
         """Create an empty database; the names are our own."""
@@ -114,6 +116,9 @@ async def _execute(settings: Settings, statements: tuple[str, ...]) -> None:
             await lent.execute(statement)
 
 
-async def _fetch(settings: Settings, statement: str) -> list[Record]:
-    async with LedgerDatabase(settings) as database, connection(database) as lent:
-        return await lent.fetch(statement)
+async def _fetch(
+    settings: Settings, statement: str, values: tuple[object, ...]
+) -> list[Record]:
+    database = LedgerDatabase(settings, PATIENCE)
+    async with database, connection(database) as lent:
+        return await lent.fetch(statement, *values)

@@ -29,7 +29,8 @@ APART = timedelta(seconds=30)
 WITHOUT_CONSTRAINT = "ALTER TABLE history DROP CONSTRAINT one_owner_at_a_time"
 WITH_CONSTRAINT = """
 ALTER TABLE history ADD CONSTRAINT one_owner_at_a_time
-    EXCLUDE USING gist (address inet_ops WITH =, tstzrange(since, until) WITH &&)
+    EXCLUDE USING gist (address_key(address) WITH =, address inet_ops WITH =,
+                        tstzrange(since, until) WITH &&)
 """
 FILL = """
 INSERT INTO history (address, floating_ip_id, project_id, fixed_ip, server_id, since,

@@ -1,7 +1,8 @@
-"""Load on the ledger's own rules, from processes without HTTP.
+"""Load on the ledger itself, from processes without HTTP.
 
-Each client has a connection for itself and one transaction after another. The rules are
-called, not copied, so that what is measured is what the service does.
+Each client has a connection for itself and one change after another, as a request that
+comes alone makes it. The ledger is called, not copied, so that what is measured is what
+the service does.
 """
 
 import asyncio
@@ -13,8 +14,9 @@ import uvloop
 
 from app.auth import Caller, Role
 from app.database import Connection, LedgerDatabase, Tx, connection
-from app.ledger import allocation
+from app.ledger import allocation, together
 from app.ledger import release as releasing
+from app.ledger.together import Allocation, Release
 from app.settings import Settings
 from benchmarks import cpu
 
@@ -52,6 +54,8 @@ class Plan:
     as all of this process are ready."""
     at_most: int | None = None
     """How often all of them together do it; None: as often as they can."""
+    at_once: int = 1
+    """How many go together in one statement, as requests of one moment do."""
     gives_back: bool = True
     """Whether each releases what it has just got: a pair."""
     durable: bool = True
@@ -73,16 +77,28 @@ class Outcome:
     wal_bytes: int
 
 
-async def allocate(tx: Tx, caller: Caller, settings: Settings) -> int:
-    """Allocate as the draft face does; the only place that knows the rule."""
+async def allocate(
+    lent: Connection, caller: Caller, settings: Settings, count: int
+) -> list[int]:
+    """Allocate as requests of one moment do, and alone what does not go together."""
     pool, quota = settings.default_pool, settings.default_quota
-    floating_ip = await allocation.allocate(tx, caller, pool, quota)
-    return floating_ip.id
+    asked = [Allocation(caller, pool)] * count
+    ids = []
+    for given in await together.allocate(lent, asked, quota):
+        if given is None:
+            async with lent.transaction():
+                given = await allocation.allocate(Tx(lent), caller, pool, quota)
+        ids.append(given.id)
+    return ids
 
 
-async def release(tx: Tx, caller: Caller, floating_ip_id: int) -> None:
-    """Release as the draft face does."""
-    await releasing.release(tx, caller, [floating_ip_id])
+async def release(lent: Connection, caller: Caller, floating_ip_ids: list[int]) -> None:
+    """Release likewise."""
+    asked = [Release(caller, each) for each in floating_ip_ids]
+    done = zip(floating_ip_ids, await together.release(lent, asked), strict=True)
+    if left := [id for id, is_done in done if not is_done]:
+        async with lent.transaction():
+            await releasing.release(Tx(lent), caller, left)
 
 
 def run_together(executor: Executor, plan: Plan, processes: int) -> Outcome:
@@ -156,23 +172,22 @@ class _Window:
             await self._met.wait()
             while self._may_go_on():
                 await self._act(lent, caller)
-                self._done += 1
+                self._done += self._plan.at_once
             await lent.execute(FLUSH)
             await self._met.wait()
 
     def _may_go_on(self) -> bool:
         if self._left is not None:
-            self._left -= 1
-            if self._left < 0:
+            self._left -= self._plan.at_once
+            if self._left <= -self._plan.at_once:
                 return False
         return time.monotonic() < self._deadline
 
     async def _act(self, lent: Connection, caller: Caller) -> None:
-        async with lent.transaction():
-            given = await allocate(Tx(lent), caller, self._plan.settings)
+        settings, count = self._plan.settings, self._plan.at_once
+        given = await allocate(lent, caller, settings, count)
         if self._plan.gives_back:
-            async with lent.transaction():
-                await release(Tx(lent), caller, given)
+            await release(lent, caller, given)
 
     def _postgres_time(self) -> float:
         postmaster = self._plan.postmaster

@@ -1,4 +1,6 @@
-"""Letting pools grow old: pair after pair by the ledger's rules, a process each.
+"""Letting pools grow old: pair after pair on the ledger itself, a process each.
+
+As many go together as do under load, where so many are free.
 
 Commits are not waited for, which changes nothing of what they leave behind.
 """
@@ -16,6 +18,10 @@ from benchmarks.ledger_load import Plan
 
 STEP = 60.0
 """Seconds from one note of how far it has come to the next."""
+
+TOGETHER = 32
+FREE_ENOUGH = 10 * TOGETHER
+"""Addresses, so that which are free stays random."""
 
 Progress = dict[Cell, int]
 """The pairs that a cell has been through."""
@@ -70,6 +76,7 @@ def _step(
             [str(FIRST_PROJECT + n) for n in range(life.clients)],
             seconds,
             at_most=life.pairs - done[cell],
+            at_once=TOGETHER if cell.addresses // cell.period > FREE_ENOUGH else 1,
             durable=False,
         )
         for cell in unfinished
