@@ -24,18 +24,22 @@ WARM_UP = 0.3
 PROJECT = "demo"
 
 # A tenth is of the pool `blue`, a tenth is associated, a tenth has the tag `web`: of a
-# thousand as many as a page has.
+# thousand as many as a page has. A server has ten fixed IPs.
 HOLD = """
 WITH pool AS (
     INSERT INTO pools (name) VALUES ('public'), ('blue') RETURNING id, name
-), server AS (
-    INSERT INTO servers (project_id, name) VALUES ($2, 'web') RETURNING id
 ), numbers AS (
     SELECT n, CASE WHEN n % 10 = 0 THEN inet '11.0.0.0' + n END AS fixed_ip
       FROM generate_series(1, CAST($1 AS int)) AS n
+), server AS (
+    INSERT INTO servers (id, project_id, name)
+    OVERRIDING SYSTEM VALUE
+    SELECT n, $2, 'web' FROM numbers WHERE n % 100 = 0
 ), fixed AS (
     INSERT INTO fixed_ips (project_id, address, server_id)
-    SELECT $2, fixed_ip, server.id FROM numbers, server WHERE fixed_ip IS NOT NULL
+    SELECT $2, fixed_ip, (n + 90) / 100 * 100
+      FROM numbers
+     WHERE fixed_ip IS NOT NULL
 ), held AS (
     INSERT INTO addresses (address, pool_id, state, floating_ip_id, floating_ip_uuid,
                            project_id, revision, fixed_ip, created_at)
@@ -49,11 +53,10 @@ SELECT $2, 'web', n FROM numbers WHERE n % 10 = 7
 """
 
 KNOWN = """
-SELECT (SELECT uuid FROM pool_networks n JOIN pools p ON p.id = n.pool_id
-         WHERE p.name = 'blue') AS network,
+SELECT (SELECT uuid FROM pools WHERE name = 'blue') AS network,
        (SELECT floating_ip_uuid FROM addresses WHERE floating_ip_id = $1) AS middle,
        (SELECT uuid FROM fixed_ips WHERE address = '11.0.0.10') AS port,
-       (SELECT uuid FROM servers) AS server
+       (SELECT uuid FROM servers WHERE id = 100) AS server
 """
 
 NETWORK = "/v2.0/floatingips?limit=100"
@@ -65,6 +68,7 @@ PAGES = {
     "status DOWN": NETWORK + "&status=DOWN",
     "floating_network_id": NETWORK + "&floating_network_id={network}",
     "tags": NETWORK + "&tags=web",
+    "tags, of none": NETWORK + "&tags=none",
     "tags-any": NETWORK + "&tags-any=web,none",
     "port_id": NETWORK + "&port_id={port}",
     "fixed_ip_address": NETWORK + "&fixed_ip_address=11.0.0.10",
@@ -76,6 +80,7 @@ PAGES = {
     "networks": "/v2.0/networks?router:external=True",
     "draft": "/os-floating-ips?limit=100",
     "draft, tag": "/os-floating-ips?limit=100&tag=web",
+    "draft, tag of none": "/os-floating-ips?limit=100&tag=none",
     "draft, associated": "/os-floating-ips?limit=100&associated=true",
     "draft, not associated": "/os-floating-ips?limit=100&associated=false",
 }

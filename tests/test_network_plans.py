@@ -113,6 +113,7 @@ READS: dict[str, Read] = {
     "of a network, unassociated": page(Chosen(pool_ids=[BLUE], associated=False)),
     "with a tag": page(Chosen(tags=["web"])),
     "with a tag, downward": page(Chosen(tags=["web"]), descending=True),
+    "with a tag that none has": page(Chosen(tags=["none"])),
     "with any tag": page(Chosen(any_tags=["web", "none"])),
     "of a port": floating_ip_of_a_port,
     "of a fixed IP": page(Chosen(Names(fixed_ips=[ip_address("10.0.0.10")]))),

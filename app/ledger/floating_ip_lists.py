@@ -224,6 +224,9 @@ async def _untagged(
     return span.cut(ids)
 
 
+# Ordered by tag as well, which only the index by tag and age can give: the one by age
+# alone would be read through for a tag that few have. Counts where EXISTS would do,
+# which may be planned as a hash of all that has the tags.
 TAGGED = """
 SELECT o.id
   FROM unnest($4::text[]) AS driver (tag), LATERAL (
@@ -232,24 +235,37 @@ SELECT o.id
          JOIN addresses a
            ON a.project_id = t.project_id AND a.floating_ip_id = t.floating_ip_id
         WHERE t.project_id = $1
-          AND t.tag = driver.tag
           AND (SELECT count(*)
                  FROM floating_ip_tags o
                 WHERE o.project_id = $1
                   AND o.tag = ANY($5)
                   AND o.floating_ip_id = t.floating_ip_id) = cardinality($5::text[])
-          AND (cardinality($6::text[]) = 0
-               OR EXISTS (SELECT
-                            FROM floating_ip_tags o
-                           WHERE o.project_id = $1
-                             AND o.tag = ANY($6)
-                             AND o.floating_ip_id = t.floating_ip_id))
+          AND (SELECT count(*)
+                 FROM floating_ip_tags o
+                WHERE o.project_id = $1
+                  AND o.tag = ANY($6)
+                  AND o.floating_ip_id = t.floating_ip_id)
+              >= least(cardinality($6::text[]), 1)
           AND ((a.fixed_ip IS NOT NULL) = $7 OR $7 IS NULL)
           AND (a.pool_id = ANY($8) OR $8 IS NULL)
-          AND t.floating_ip_id"""
+          AND """
 
-TAGGED_UPWARD = TAGGED + " > $2 ORDER BY t.floating_ip_id LIMIT $3) AS o (id)"
-TAGGED_DOWNWARD = TAGGED + " < $2 ORDER BY t.floating_ip_id DESC LIMIT $3) AS o (id)"
+TAGGED_UPWARD = (
+    TAGGED
+    + """(t.tag, t.floating_ip_id) > (driver.tag, $2)
+          AND t.tag <= driver.tag
+        ORDER BY t.tag, t.floating_ip_id
+        LIMIT $3) AS o (id)
+"""
+)
+TAGGED_DOWNWARD = (
+    TAGGED
+    + """(t.tag, t.floating_ip_id) < (driver.tag, $2)
+          AND t.tag >= driver.tag
+        ORDER BY t.tag DESC, t.floating_ip_id DESC
+        LIMIT $3) AS o (id)
+"""
+)
 
 
 async def _tagged(
