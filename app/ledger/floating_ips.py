@@ -65,28 +65,23 @@ IN_ORDER = " ORDER BY a.floating_ip_id LIMIT $3"
 PAGES = {key: ALL + condition + IN_ORDER for key, condition in IS_ASSOCIATED.items()}
 """Each reads an index of its own, so that it reads what it returns and no more."""
 
-# Reads the index of the first tag. OFFSET 0 keeps the planner from beginning elsewhere:
-# it takes having all the tags for a rare thing, and would read and sort all that is
-# associated instead.
+# Ordered by tag as well, which only the index by tag and age can give: the one by age
+# alone would be read through for a tag that few have.
 PAGE_TAGGED = """
 SELECT a.floating_ip_id, host(a.address), host(a.fixed_ip), f.server_id, a.revision
-  FROM (SELECT t.floating_ip_id
-          FROM floating_ip_tags t
-         WHERE t.project_id = $1
-           AND t.floating_ip_id > $2
-           AND t.tag = $4
-           AND (SELECT count(*)
-                  FROM floating_ip_tags o
-                 WHERE o.project_id = $1
-                   AND o.tag = ANY($5)
-                   AND o.floating_ip_id = t.floating_ip_id) = cardinality($5)
-         ORDER BY t.floating_ip_id
-        OFFSET 0) AS tagged
-  JOIN addresses a
-    ON a.project_id = $1 AND a.floating_ip_id = tagged.floating_ip_id
+  FROM floating_ip_tags t
+  JOIN addresses a ON a.project_id = $1 AND a.floating_ip_id = t.floating_ip_id
   LEFT JOIN fixed_ips f ON f.project_id = a.project_id AND f.address = a.fixed_ip
- WHERE (a.fixed_ip IS NOT NULL) = $6 OR $6 IS NULL
- ORDER BY tagged.floating_ip_id
+ WHERE t.project_id = $1
+   AND (t.tag, t.floating_ip_id) > ($4, $2)
+   AND t.tag <= $4
+   AND (SELECT count(*)
+          FROM floating_ip_tags o
+         WHERE o.project_id = $1
+           AND o.tag = ANY($5)
+           AND o.floating_ip_id = t.floating_ip_id) = cardinality($5)
+   AND ((a.fixed_ip IS NOT NULL) = $6 OR $6 IS NULL)
+ ORDER BY t.tag, t.floating_ip_id
  LIMIT $3
 """
 
