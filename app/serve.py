@@ -226,6 +226,12 @@ class _Workers(Multiprocess):
         self._watch = watch
 
     def keep_subprocess_alive(self) -> None:
-        """Do what is due twice a second."""
+        """Do what is due twice a second.
+
+        While the parent, too, holds the worker's end of a pipe, it waits all of SILENCE
+        for the answer of a worker that was killed, and heeds no signal.
+        """
         self._watch()
+        for process in self.processes:
+            process.child_conn.close()
         super().keep_subprocess_alive()

@@ -182,6 +182,23 @@ def test_a_worker_that_is_slow_is_left_alone(data_dir: Path) -> None:
         assert service.workers() == before
 
 
+def test_a_worker_killed_while_it_is_asked_for_a_sign_of_life_is_replaced(
+    data_dir: Path,
+) -> None:
+    """The parent would wait for the dead one's answer, and hear no signal meanwhile."""
+    with serving(data_dir, "--workers", "2") as service:
+        before = service.workers()
+        os.kill(before[0], signal.SIGSTOP)
+        time.sleep(1.5)
+        os.kill(before[0], signal.SIGKILL)
+        deadline = time.monotonic() + 15
+        while (now := set(service.workers())) <= {*before}:
+            assert time.monotonic() < deadline, now
+            time.sleep(0.05)
+
+        assert service.stop() == 0
+
+
 def test_workers_end_with_a_parent_that_is_killed(data_dir: Path) -> None:
     with serving(data_dir, "--demo", "--workers", "2") as service:
         service.kill()
