@@ -75,12 +75,19 @@ async def database(connected: LedgerDatabase) -> LedgerDatabase:
 
 @pytest.fixture
 def api(settings: Settings, database: LedgerDatabase) -> FastAPI:
+    """An application of the test's own, which it may change."""
     return create_api(settings, database)
 
 
+@pytest.fixture(scope="session")
+def shared(settings: Settings, connected: LedgerDatabase) -> ASGIApp:
+    return wrap(create_api(settings, connected))
+
+
 @pytest.fixture
-def app(api: FastAPI) -> ASGIApp:
-    return wrap(api)
+def app(shared: ASGIApp, database: LedgerDatabase) -> ASGIApp:
+    """The application of all tests, which none changes, on an empty database."""
+    return shared
 
 
 @pytest.fixture

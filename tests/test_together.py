@@ -2,12 +2,13 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 
 import pytest
 from httpx import AsyncClient, Response
+from starlette.types import ASGIApp
 
-from app.database import LedgerDatabase, connection, transaction
+from app.database import Connection, LedgerDatabase, connection, transaction
 from app.ledger import quotas
 from app.main import create_api, wrap
 from app.settings import Settings
@@ -209,4 +210,77 @@ async def test_a_fixed_ip_that_somebody_holds_is_not_waited_for(
         assert not blocked.done()
 
     assert (await blocked).status_code == 202
+    assert await make.breaches(database) == []
+
+
+PAUSE = """
+CREATE FUNCTION pause() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF current_query() LIKE '%WITH seen AS%' THEN
+        PERFORM pg_advisory_xact_lock(1);
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER pause BEFORE UPDATE ON addresses EXECUTE FUNCTION pause()
+"""
+RESUME = "DROP TRIGGER pause ON addresses; DROP FUNCTION pause()"
+
+
+@pytest.fixture
+async def paused(database: LedgerDatabase) -> AsyncIterator[Connection]:
+    """Keep what goes together between its snapshot and its locks, until unlocked."""
+    async with connection(database) as lent:
+        await lent.execute(PAUSE)
+        await lent.execute("SELECT pg_advisory_lock(1)")
+        yield lent
+        await lent.execute("SELECT pg_advisory_unlock_all()")
+        await lent.execute(RESUME)
+
+
+Change = Callable[[AsyncClient, int], Coroutine[None, None, Response]]
+
+
+async def release(client: AsyncClient, floating_ip_id: int) -> Response:
+    return await client.delete(f"/os-floating-ips/{floating_ip_id}")
+
+
+async def associate(client: AsyncClient, floating_ip_id: int) -> Response:
+    return await make.associate(client, floating_ip_id, "10.0.0.1")
+
+
+async def disassociate(client: AsyncClient, floating_ip_id: int) -> Response:
+    return await client.post(f"/os-floating-ips/{floating_ip_id}/removeFloatingIp")
+
+
+@pytest.mark.parametrize(
+    ("before", "change", "meanwhile"),
+    [
+        ([], release, [associate]),
+        ([], associate, [associate, disassociate]),
+        ([associate], disassociate, [disassociate, associate]),
+    ],
+)
+async def test_what_has_changed_since_the_snapshot_goes_alone(
+    client: AsyncClient,
+    app: ASGIApp,
+    database: LedgerDatabase,
+    paused: Connection,
+    before: list[Change],
+    change: Change,
+    meanwhile: list[Change],
+) -> None:
+    """Locks find the newest version of a row, beside a history that is older."""
+    await make.pool(database, "203.0.113.7")
+    await make.server(database, "10.0.0.1")
+    async with make_client(app, "joe:demo", alone=True) as other:
+        floating_ip_id = await make.floating_ip(other)
+        for each in before:
+            assert (await each(other, floating_ip_id)).status_code == 202
+        changing = asyncio.create_task(change(client, floating_ip_id))
+        await make.somebody_waits(database)
+        for each in meanwhile:
+            assert (await each(other, floating_ip_id)).status_code == 202
+        await paused.execute("SELECT pg_advisory_unlock(1)")
+
+    assert (await changing).status_code == 202
     assert await make.breaches(database) == []

@@ -58,6 +58,16 @@ ALLOCATION = (
 
 RELEASE = (
     (
+        "together, release of what has changed since the snapshot",
+        "    SELECT s.number, a.address, a.project_id, a.floating_ip_id\n"
+        "      FROM seen s\n"
+        "      JOIN addresses a ON a.address = s.address AND a.xmin = s.version\n",
+        "    SELECT s.number, a.address, a.project_id, a.floating_ip_id\n"
+        "      FROM seen s\n"
+        "      JOIN addresses a ON a.address = s.address\n",
+        "tests/test_together.py -k snapshot",
+    ),
+    (
         "together, room is given back to any share, whatever the first owes",
         "     WHERE NOT EXISTS (SELECT\n"
         "                         FROM quota_shares\n"
@@ -81,6 +91,26 @@ RELEASE = (
 )
 
 ASSOCIATION = (
+    (
+        "together, associate of what has changed since the snapshot",
+        "s.request_id, a.address, a.project_id\n"
+        "      FROM seen s\n"
+        "      JOIN addresses a ON a.address = s.address AND a.xmin = s.version\n",
+        "s.request_id, a.address, a.project_id\n"
+        "      FROM seen s\n"
+        "      JOIN addresses a ON a.address = s.address\n",
+        "tests/test_together.py -k snapshot",
+    ),
+    (
+        "together, disassociate of what has changed since the snapshot",
+        "    SELECT s.number, s.actor, s.request_id, a.address\n"
+        "      FROM seen s\n"
+        "      JOIN addresses a ON a.address = s.address AND a.xmin = s.version\n",
+        "    SELECT s.number, s.actor, s.request_id, a.address\n"
+        "      FROM seen s\n"
+        "      JOIN addresses a ON a.address = s.address\n",
+        "tests/test_together.py -k snapshot",
+    ),
     (
         "together, families may differ",
         " AND family(a.address) = family(asked.fixed_ip)\n",

@@ -28,11 +28,12 @@ class Disassociation:
 
 
 # Of floating IPs that point at nothing to fixed IPs that nothing points at. Of several
-# that are to point at one, the first does.
+# that are to point at one, the first does. What has changed since the snapshot is left,
+# here and below: its history is not seen.
 ASSOCIATE = """
-WITH locked AS (
+WITH seen AS MATERIALIZED (
     SELECT asked.number, asked.fixed_ip, asked.actor, asked.request_id, a.address,
-           a.project_id
+           a.xmin AS version
       FROM unnest(CAST($1 AS text[]), CAST($2 AS bigint[]), CAST($3 AS text[]),
                   CAST($4 AS text[]), CAST($5 AS inet[]))
            WITH ORDINALITY
@@ -40,6 +41,10 @@ WITH locked AS (
       JOIN addresses a
         ON a.project_id = asked.project_id AND a.floating_ip_id = asked.floating_ip_id
      WHERE a.fixed_ip IS NULL AND family(a.address) = family(asked.fixed_ip)
+), locked AS (
+    SELECT s.number, s.fixed_ip, s.actor, s.request_id, a.address, a.project_id
+      FROM seen s
+      JOIN addresses a ON a.address = s.address AND a.xmin = s.version
        FOR UPDATE OF a SKIP LOCKED
 ), targets AS (
     SELECT l.number, l.fixed_ip, l.actor, l.request_id, l.address, l.project_id,
@@ -67,8 +72,8 @@ WITH locked AS (
 ), """
 
 DISASSOCIATE = """
-WITH locked AS (
-    SELECT asked.number, asked.actor, asked.request_id, a.address
+WITH seen AS MATERIALIZED (
+    SELECT asked.number, asked.actor, asked.request_id, a.address, a.xmin AS version
       FROM unnest(CAST($1 AS text[]), CAST($2 AS bigint[]), CAST($3 AS text[]),
                   CAST($4 AS text[]))
            WITH ORDINALITY
@@ -76,6 +81,10 @@ WITH locked AS (
       JOIN addresses a
         ON a.project_id = asked.project_id AND a.floating_ip_id = asked.floating_ip_id
      WHERE a.fixed_ip IS NOT NULL
+), locked AS (
+    SELECT s.number, s.actor, s.request_id, a.address
+      FROM seen s
+      JOIN addresses a ON a.address = s.address AND a.xmin = s.version
        FOR UPDATE OF a SKIP LOCKED
 ), pointed AS (
     UPDATE addresses a

@@ -17,16 +17,21 @@ class Release:
     floating_ip_id: int
 
 
-# What is protected is left, and so are projects whose first share owes. Of two callers
-# who give the same back one has done it.
+# What is protected is left, and so are projects whose first share owes, and what has
+# changed since the snapshot: its history is not seen. Of two callers who give the same
+# back one has done it.
 RELEASE = """
-WITH locked AS (
-    SELECT asked.number, a.address, a.project_id, a.floating_ip_id
+WITH seen AS MATERIALIZED (
+    SELECT asked.number, a.address, a.xmin AS version
       FROM unnest(CAST($1 AS text[]), CAST($2 AS bigint[]))
            WITH ORDINALITY AS asked(project_id, floating_ip_id, number)
       JOIN addresses a
         ON a.project_id = asked.project_id AND a.floating_ip_id = asked.floating_ip_id
      WHERE NOT a.protected
+), locked AS (
+    SELECT s.number, a.address, a.project_id, a.floating_ip_id
+      FROM seen s
+      JOIN addresses a ON a.address = s.address AND a.xmin = s.version
        FOR UPDATE OF a SKIP LOCKED
 ), shares AS (
     SELECT q.project_id, s.number
