@@ -160,14 +160,14 @@ async def page(
     return [Interval(*row) for row in rows]
 
 
-# Ids are in the order in which intervals began. The present ones stay, however old.
+# Ids are in the order in which intervals began. The present ones stay, however old. An
+# array, because a join may be planned by what was known of the table when it was small.
 SWEEP = """
 WITH seen AS (
     SELECT id, since, until FROM history WHERE id > $1 ORDER BY id LIMIT $3
 ), swept AS (
-    DELETE FROM history h
-     USING seen s
-     WHERE h.id = s.id AND s.until < $2
+    DELETE FROM history
+     WHERE id = ANY (ARRAY(SELECT id FROM seen WHERE until < $2))
  RETURNING 1
 )
 SELECT (SELECT max(id) FROM seen WHERE since < $2) AS last,
