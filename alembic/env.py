@@ -9,9 +9,10 @@ import os
 
 from alembic import context
 from sqlalchemy import Connection, text
-from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
+
+from app.primary import Primary
 
 ONE_AT_A_TIME = 0x666C6F6174  # "float": the advisory lock of migrations.
 
@@ -34,8 +35,11 @@ def migrate(connection: Connection) -> None:
 
 
 async def main() -> None:
-    url = make_url(database_url()).set(drivername="postgresql+asyncpg")
-    engine = create_async_engine(url, poolclass=NullPool)
+    engine = create_async_engine(
+        "postgresql+asyncpg://",
+        async_creator=Primary(database_url()).connect,
+        poolclass=NullPool,
+    )
     async with engine.connect() as connection:
         await connection.run_sync(migrate)
     await engine.dispose()

@@ -16,9 +16,11 @@ from contextlib import asynccontextmanager
 from typing import Any, NewType, Self, TypeAlias
 
 import asyncpg
-from databases import Database, DatabaseURL
+from databases import Database
 
+from app import metrics
 from app.errors import Busy, DatabaseUnavailable, SchemaMissing
+from app.primary import Primary
 from app.settings import Settings
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -55,6 +57,10 @@ CLOCK_WENT_BACK = "quarantine_is_kept"
 and is not any more."""
 
 
+ELSEWHERE = "postgresql://"
+"""What `databases` wants of a URL; `Primary` knows the hosts."""
+
+
 async def _keep_as_it_is(_connection: Connection) -> None:
     """Stand in for asyncpg's reset query, a round trip at every release.
 
@@ -68,11 +74,12 @@ class LedgerDatabase(Database):
     def __init__(self, settings: Settings, deadline: float | None = None) -> None:
         self.deadline = deadline or settings.request_timeout / 1000
         """Seconds: the settings' for requests; commands have longer work to do."""
+        primary = Primary(settings.database_url or "", self.deadline)
         options: dict[str, Any] = {
             "min_size": 0,
             "max_size": settings.database_pool_size,
+            "connect": primary.connect,
             "reset": _keep_as_it_is,
-            "timeout": self.deadline,
             "command_timeout": self.deadline,
             "server_settings": {
                 "application_name": "floating-ips",
@@ -83,11 +90,7 @@ class LedgerDatabase(Database):
                 "timezone": "UTC",
             },
         }
-        url = DatabaseURL(settings.database_url or "")
-        if "port" in url.options:
-            # As libpq writes it beside a socket's folder; `databases` passes it by.
-            options["port"] = int(url.options["port"])
-        super().__init__(url, **options)
+        super().__init__(ELSEWHERE, **options)
 
     async def __aenter__(self) -> Self:
         """Open the pool; connections are made when they are needed."""
@@ -110,9 +113,11 @@ async def connection(
     loop = asyncio.get_running_loop()
     deadline = until or loop.time() + database.deadline
     holder = database.connection()
+    began = loop.time()
     try:
         async with asyncio.timeout_at(deadline):
             await holder.__aenter__()
+        metrics.DATABASE_WAIT.observe(loop.time() - began)
         try:
             lent: Connection = holder.raw_connection
             cut = loop.call_at(deadline, lent.terminate)

@@ -16,7 +16,9 @@ ApiError
 ├── TooLarge         413
 ├── UnsupportedType  415
 ├── idempotency.KeyReused 422
-└── Unavailable      503  Busy, DatabaseUnavailable, SchemaMissing
+├── pacing.TooManyRequests 429  ProjectIsBusy, AllocatesTooFast
+└── Unavailable      503  admission.Overloaded, Busy, DatabaseUnavailable,
+                         SchemaMissing
 
 Messages are sentences for the client: the value that was wrong and the rule it broke,
 never another project's data and no internals. How they look is said in app/faults.py.

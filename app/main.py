@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
 from starlette.types import ASGIApp
 
-from app import auth, observability, sweeper
+from app import auth, observability, pacing, sweeper
 from app.database import LedgerDatabase
 from app.faces import (
     compute,
@@ -15,11 +15,13 @@ from app.faces import (
     docs,
     draft,
     health,
+    metrics,
     network,
     operator,
     refusals,
     schemas,
 )
+from app.faces.admission import Admission
 from app.faces.directory import Directory
 from app.faces.together import Together
 from app.settings import Settings
@@ -69,6 +71,9 @@ def create_api(settings: Settings, database: LedgerDatabase) -> FastAPI:
     api.state.database = database
     api.state.settings = settings
     api.state.authenticate = auth.authenticator(settings)
+    api.state.turns = pacing.Turns(settings.project_concurrency)
+    api.state.pace = pacing.Pace(settings.allocation_rate)
+    api.state.watch = metrics.Watch(database, api.version)
     api.state.together = Together(database, settings.default_quota)
     refusals.install(api)
     # In front of the draft's, whose routes they then need not pass.
@@ -79,6 +84,7 @@ def create_api(settings: Settings, database: LedgerDatabase) -> FastAPI:
         api.include_router(face, prefix=MOUNT, include_in_schema=False)
     api.include_router(discovery.router)
     api.include_router(health.router)
+    api.include_router(metrics.router)
     docs.install(
         api,
         CODEC,
@@ -94,11 +100,13 @@ def create_api(settings: Settings, database: LedgerDatabase) -> FastAPI:
 
 
 def wrap(api: FastAPI) -> ASGIApp:
-    """Put around the routes what settles bytes, security headers, the request log."""
+    """Put around the routes what settles bytes, headers, the log and who is let in."""
     negotiated = ContentNegotiation(api, CODEC)
     settled = ComputeRequests(negotiated, CODEC, compute.RESOURCES)
     settled_too = NetworkRequests(settled, CODEC)
-    return observability.RequestLog(SecurityHeaders(settled_too))
+    logged = observability.RequestLog(SecurityHeaders(settled_too))
+    settings: Settings = api.state.settings
+    return Admission(logged, CODEC, api.state.turns, settings.concurrency)
 
 
 def create_app(

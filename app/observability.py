@@ -9,9 +9,17 @@ import structlog
 from pydantic_core import to_json
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app import metrics
+
 REQUEST_ID_HEADERS = (b"x-openstack-request-id", b"x-compute-request-id")
 
-HEALTH = ("/livez", "/readyz")
+HEALTH = ("/livez", "/readyz", "/metrics")
+"""What is asked several times a second, and at any load."""
+
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+
+NO_ROUTE = "none"
+"""Where a path or its method led nowhere."""
 
 Event = dict[str, object]
 
@@ -64,10 +72,13 @@ class RequestLog:
 
     Stands outermost, so that the id is on every answer and the line tells what was
     really sent. The id comes from here: a caller's own would let it forge history.
+    Counts and times the request as well. Project, face and route are those that were
+    found inside.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
+        self._requests = metrics.Requests()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -90,14 +101,21 @@ class RequestLog:
         try:
             await self.app(scope, receive, send_with_id)
         finally:
-            # Balancers ask for health several times a second.
+            seconds = time.perf_counter() - began
+            method, route = scope["method"], scope.get("template", NO_ROUTE)
+            face = scope.get("face", NO_ROUTE)
+            if route is NO_ROUTE and method not in METHODS:
+                method = NO_ROUTE
+            self._requests.note(face, method, route, status, seconds)
             is_health = scope["path"] in HEALTH and status < 400
             say = log.debug if is_health else log.info
             say(
                 "request",
                 request_id=request_id,
+                project_id=scope["state"].get("project_id"),
                 method=scope["method"],
                 path=scope["path"][:256],
+                route=route,
                 status=status,
-                milliseconds=round((time.perf_counter() - began) * 1000, 1),
+                milliseconds=round(seconds * 1000, 1),
             )

@@ -15,7 +15,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.supervisors import Multiprocess
 
-from app import demo, migrations
+from app import demo, metrics, migrations
 from app.connections import Connection
 from app.database import LedgerDatabase
 from app.embedded import EmbeddedPostgres, die_with_parent
@@ -130,7 +130,8 @@ def serve(
     if workers == 1:
         _Server(config, watch, settings.drain).run([listener])
     else:
-        _Workers(config, [listener], watch).run()
+        with metrics.shared_by_workers():
+            _Workers(config, [listener], watch).run()
 
 
 def _leave(_number: int, _frame: FrameType | None) -> None:

@@ -7,11 +7,11 @@ DATABASE_URL. Settings are read where the process starts and handed down from th
 import re
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 from urllib.parse import quote, urlsplit
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 POOL_NAME = r"^[A-Za-z0-9._-]{1,64}$"
 """What the name of a pool looks like; `null`, which XML needs, is no name."""
@@ -140,6 +140,26 @@ class Settings(BaseSettings):
         le=60_000,
         description="Milliseconds that a request may spend on the database.",
     )
+    concurrency: int = Field(
+        default=1024,
+        ge=1,
+        le=100_000,
+        description="Requests under way at once, of each worker; further ones are "
+        "refused with 503.",
+    )
+    project_concurrency: int = Field(
+        default=256,
+        ge=1,
+        le=100_000,
+        description="The same of one project, with 429.",
+    )
+    allocation_rate: int | None = Field(
+        default=None,
+        ge=1,
+        le=1_000_000,
+        description="Floating IPs that one project may allocate in a minute, of each "
+        "worker; without it, there is no limit.",
+    )
     client_timeout: int = Field(
         default=10_000,
         ge=100,
@@ -151,6 +171,11 @@ class Settings(BaseSettings):
         default=False,
         description="Make links of X-Forwarded-Proto, -Host and -Prefix; only behind a "
         "proxy that sets them.",
+    )
+    metrics_from: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = Field(
+        default=(IPv4Network("127.0.0.0/8"), IPv6Network("::1/128")),
+        description="The networks, with commas between them, whose clients may read "
+        "/metrics.",
     )
     drain: int = Field(
         default=0,
@@ -196,6 +221,14 @@ class Settings(BaseSettings):
             return url
         password = quote(file.read_text().strip("\r\n"), safe="")
         return parts._replace(netloc=f"{user}:{password}@{hosts}").geturl()
+
+    @field_validator("metrics_from", mode="before")
+    @classmethod
+    def _networks(cls, given: object) -> object:
+        """Divide a text at its commas."""
+        if not isinstance(given, str):
+            return given
+        return [part.strip() for part in given.split(",")]
 
     @field_validator("keystone_url")
     @classmethod

@@ -156,6 +156,7 @@ FAULTS = {
     409: "conflictingRequest",
     413: "overLimit",
     415: "badMediaType",
+    429: "overLimit",
     503: "serviceUnavailable",
 }
 
@@ -250,7 +251,10 @@ def check_headers(path: str, headers: httpx.Headers) -> None:
 
 def check_fault(status: int, document: Any) -> None:
     name = FAULTS.get(status, "computeFault")
-    fault = exactly(code={"const": status}, message=TEXT)
+    members: dict[str, Any] = {"code": {"const": status}, "message": TEXT}
+    if status == 429:
+        members["retryAfter"] = {"type": "integer", "minimum": 0}
+    fault = exactly(**members)
     Draft202012Validator(exactly(**{name: fault})).validate(document)
 
 

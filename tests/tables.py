@@ -36,6 +36,8 @@ def settings() -> str:
 
 
 def _as_set(value: object) -> str:
+    if isinstance(value, tuple):
+        return ",".join(map(_as_set, value))
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

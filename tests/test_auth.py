@@ -12,7 +12,7 @@ from tests import make
 from tests.conftest import make_client
 
 OPEN = {
-    *("/livez", "/readyz", "/docs", "/openapi.json", "/"),
+    *("/livez", "/readyz", "/metrics", "/docs", "/openapi.json", "/"),
     *("/v1.1", "/v1.1/", "/v2", "/v2/", "/v2.1", "/v2.1/"),
     *("/v2.0", "/v2.0/", "/networking", "/networking/"),
 }

@@ -44,7 +44,7 @@ async def test_400_requests_cancelled_at_random_moments_leak_no_connection(
                 asyncio.create_task(one_request(client, number)) for number in range(40)
             ]
             for task in chance.sample(tasks, len(tasks)):
-                await asyncio.sleep(chance.random() * 0.002)
+                await asyncio.sleep(chance.random() * 0.0005)
                 cancelled += task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 

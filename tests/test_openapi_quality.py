@@ -170,6 +170,7 @@ def test_an_answer_of_202_has_no_content() -> None:
         (
             "Retry-After",
             {f"{name} 503" for name in {*ASKED_WHO, "readyz"}}
+            | {f"{name} 429" for name in ASKED_WHO}
             | {f"{name} 409" for name in CHANGES},
         ),
         ("Location", {"compute_create_server 202"}),

@@ -10,8 +10,11 @@ GROUND = {
     "database",
     "auth",
     "combining",
+    "metrics",
     "migrations",
     "observability",
+    "pacing",
+    "primary",
 }
 MAY_IMPORT = {
     "ground": {"ground"},

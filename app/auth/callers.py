@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 
 from app.auth.identity import PROJECT_ID, Authenticator, Identity, Role
 from app.errors import BadRequest, InvalidValue, RoleMissing
+from app.pacing import Turns
 
 MOUNTED_PROJECT = "mounted_project_id"
 """The path parameter of faces that are mounted under a project."""
@@ -36,7 +37,8 @@ def _scoped(identity: Identity, mounted: str | None) -> Identity:
 class Requires:
     """A dependency that finds the caller, and refuses one without the role.
 
-    Raises Unauthorized, RoleMissing, BadRequest for a foreign project in the path.
+    Raises Unauthorized, RoleMissing, BadRequest for a foreign project in the path, and
+    ProjectIsBusy.
     """
 
     def __init__(self, role: Role) -> None:
@@ -47,13 +49,14 @@ class Requires:
         authenticate: Authenticator = request.app.state.authenticate
         identity = await authenticate(request.headers)
         identity = _scoped(identity, request.path_params.get(MOUNTED_PROJECT))
+        state = request.scope["state"]
+        state["project_id"] = identity.project_id
+        turns: Turns = request.app.state.turns
+        turns.take(identity.project_id, state)
         if identity.role < self.role:
             raise RoleMissing(self.role.name.lower())
         return Caller(
-            identity.user_id,
-            identity.project_id,
-            identity.role,
-            request.scope["state"]["request_id"],
+            identity.user_id, identity.project_id, identity.role, state["request_id"]
         )
 
 

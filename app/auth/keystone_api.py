@@ -15,6 +15,7 @@ import httpx
 import structlog
 from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
+from app import metrics
 from app.auth.circuit import Circuit, KeystoneUnavailable
 from app.auth.flights import Flights
 from app.auth.identity import PROJECT_ID_SCHEMA, Clock
@@ -160,8 +161,9 @@ class KeystoneAPI:
     ) -> httpx.Response:
         self._circuit.enter()
         try:
-            async with asyncio.timeout(self._timeout):
-                answer = await self._sent(request)
+            with metrics.keystone_timed():
+                async with asyncio.timeout(self._timeout):
+                    answer = await self._sent(request)
         except (httpx.HTTPError, TimeoutError) as error:
             self._circuit.failed(type(error).__name__)
             raise KeystoneUnavailable from error

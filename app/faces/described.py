@@ -68,6 +68,13 @@ NEXT_PAGE = {
         "example": '</os-floating-ips?limit=100&marker=100>; rel="next"',
     }
 }
+RETRY_AFTER = {
+    "Retry-After": {
+        "description": "Seconds to wait before sending the same request again.",
+        "schema": {"type": "integer", "minimum": 0},
+        "example": 1,
+    }
+}
 HEADERS: dict[int, dict[str, Any]] = {
     401: {
         "WWW-Authenticate": {
@@ -96,13 +103,8 @@ HEADERS: dict[int, dict[str, Any]] = {
             "example": "identity",
         },
     },
-    503: {
-        "Retry-After": {
-            "description": "Seconds to wait before sending the same request again.",
-            "schema": {"type": "integer", "minimum": 0},
-            "example": 1,
-        }
-    },
+    429: RETRY_AFTER,
+    503: RETRY_AFTER,
 }
 
 
@@ -162,6 +164,7 @@ STATUS_TEXTS = {
     413: "The body is longer than 64 KiB.",
     415: "The body's media type, charset or coding cannot be read.",
     422: "The Idempotency-Key stood on another request before.",
+    429: "The project asks for more than its part of the service.",
     503: "Not now: the same request may be sent again, see Retry-After.",
 }
 SENTENCES = {
@@ -177,6 +180,7 @@ SENTENCES = {
     415: "Content-Type 'text/csv' cannot be read; "
     "send application/json or application/xml.",
     422: "Idempotency-Key 'tuesday': another request was sent with it before.",
+    429: "The project has 256 requests under way already.",
     500: "The server failed; the failure is logged.",
     503: "Other requests hold what this one needs; try again.",
 }
@@ -196,7 +200,7 @@ def refusal(status: int) -> dict[str, Any]:
 def refusals(*statuses: int) -> Declared:
     """Declare an operation's refusals, each as an OpenStack fault."""
     declared: Declared = {
-        status: refusal(status) for status in sorted({*statuses, 401, 503})
+        status: refusal(status) for status in sorted({*statuses, 401, 429, 503})
     }
     declared["default"] = refusal(500)
     return declared

@@ -18,10 +18,15 @@ Key = tuple[str, str, int]
 
 
 class Entry(NamedTuple):
-    """A route, and what the paths look like at which it is mounted."""
+    """A route, and what the paths look like at which it is mounted.
+
+    Template and face are what requests are counted by.
+    """
 
     pattern: re.Pattern[str]
     route: APIRoute
+    template: str
+    face: str
 
 
 class Directory(BaseRoute):
@@ -44,21 +49,27 @@ class Directory(BaseRoute):
         pattern, _, convertors = compile_path(path)
         if "path" in convertors or path.startswith("/{"):
             return
+        entry = Entry(pattern, route, path, _face(route))
         for method in route.methods or ():
-            self._entries.setdefault(_key(method, path), []).append(
-                Entry(pattern, route)
-            )
+            self._entries.setdefault(_key(method, path), []).append(entry)
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Tell which route it is, and what stands for the parameters of its path."""
         if scope["type"] != "http":
             return Match.NONE, {}
         path = scope["path"].removeprefix(scope.get("root_path", ""))
-        for pattern, route in self._entries.get(_key(scope["method"], path), ()):
-            if match := pattern.match(path):
-                params = {**scope.get("path_params", {}), **match.groupdict()}
-                found = {"route": route, "endpoint": route.endpoint}
-                return Match.FULL, {**found, "path_params": params}
+        for entry in self._entries.get(_key(scope["method"], path), ()):
+            if match := entry.pattern.match(path):
+                return Match.FULL, {
+                    "route": entry.route,
+                    "endpoint": entry.route.endpoint,
+                    "path_params": {
+                        **scope.get("path_params", {}),
+                        **match.groupdict(),
+                    },
+                    "template": entry.template,
+                    "face": entry.face,
+                }
         return Match.NONE, {}
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -68,3 +79,8 @@ class Directory(BaseRoute):
 
 def _key(method: str, path: str) -> Key:
     return method, path[1:].partition("/")[0], path.count("/")
+
+
+def _face(route: APIRoute) -> str:
+    """Name the module or package of `app.faces` that the route stands in."""
+    return str(route.endpoint.__module__).split(".")[2]

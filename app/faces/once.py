@@ -9,6 +9,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from time import monotonic
 from typing import Annotated, TypeAlias
 
 from fastapi import Depends, Header, Request, Response
@@ -19,6 +20,7 @@ from app.database import LedgerDatabase, Tx, transaction
 from app.errors import InvalidValue
 from app.faces.together import Together
 from app.ledger import idempotency
+from app.pacing import Pace
 from app.settings import Settings
 
 Change: TypeAlias = Callable[[Tx], Awaitable[Response]]
@@ -63,16 +65,25 @@ class Once:
         return settings
 
     async def __call__(
-        self, caller: Caller, change: Change, with_others: WithOthers | None = None
+        self,
+        caller: Caller,
+        change: Change,
+        with_others: WithOthers | None = None,
+        *,
+        allocates: int = 0,
     ) -> Response:
         """Return the answer of the change once it is committed, or the one kept for it.
 
-        A request without a key is made `with_others`, if it can be.
+        A request without a key is made `with_others`, if it can be. One that allocates
+        so many floating IPs keeps to the pace that its project may have.
 
-        Raises InvalidValue, RequestInFlight, KeyReused, and what the change raises;
-        nothing is kept then, so that the request may be tried again.
+        Raises InvalidValue, AllocatesTooFast, RequestInFlight, KeyReused, and what the
+        change raises; nothing is kept then, so that the request may be tried again.
         """
         key = await self._key(caller)
+        if allocates:
+            pace: Pace = self.request.app.state.pace
+            pace.keep(caller.project_id, allocates, monotonic())
         until = asyncio.get_running_loop().time() + self.database.deadline
         if key is None and with_others is not None:
             together: Together = self.request.app.state.together

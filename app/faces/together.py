@@ -5,6 +5,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
+from prometheus_client import Histogram
+
+from app import metrics
 from app.combining import Combiner
 from app.database import Connection, LedgerDatabase, connection
 from app.ledger import together
@@ -29,20 +32,28 @@ class Together:
         self._database = database
         self._half = database.deadline / 2
         self.allocate: Combiner[Allocation, FloatingIP] = self._combined(
-            partial(together.allocate, default_quota=default_quota)
+            "allocate", partial(together.allocate, default_quota=default_quota)
         )
-        self.release: Combiner[Release, bool] = self._combined(together.release)
-        self.associate: Combiner[Association, int] = self._combined(together.associate)
+        self.release: Combiner[Release, bool] = self._combined(
+            "release", together.release
+        )
+        self.associate: Combiner[Association, int] = self._combined(
+            "associate", together.associate
+        )
         self.disassociate: Combiner[Disassociation, int] = self._combined(
-            together.disassociate
+            "disassociate", together.disassociate
         )
 
-    def _combined(self, changes: "Changes[Asked, Given]") -> Combiner[Asked, Given]:
-        return Combiner(partial(self._run, changes), self._half)
+    def _combined(
+        self, name: str, changes: "Changes[Asked, Given]"
+    ) -> Combiner[Asked, Given]:
+        size = metrics.TOGETHER.labels(name)
+        return Combiner(partial(self._run, changes, size), self._half)
 
     async def _run(
-        self, changes: "Changes[Asked, Given]", asked: Sequence[Asked]
+        self, changes: "Changes[Asked, Given]", size: Histogram, asked: Sequence[Asked]
     ) -> Sequence[Given | None]:
+        size.observe(len(asked))
         until = asyncio.get_running_loop().time() + self._half
         async with connection(self._database, until) as lent:
             return await changes(lent, asked)

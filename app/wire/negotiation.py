@@ -34,7 +34,7 @@ _UNACCEPTABLE = (
     f"This service sends {', '.join(offer.media_type for offer in OFFERS)}; "
     "the Accept header excludes them all."
 )
-_FROM_INSIDE = ("route", "endpoint", "path_params")
+_FROM_INSIDE = ("route", "endpoint", "path_params", "template", "face")
 
 
 class ContentNegotiation:

@@ -37,6 +37,7 @@ TYPES = {
     413: "HTTPRequestEntityTooLarge",
     415: "HTTPUnsupportedMediaType",
     422: "HTTPUnprocessableEntity",
+    429: "HTTPTooManyRequests",
     503: "HTTPServiceUnavailable",
 }
 OTHER_TYPE = "HTTPInternalServerError"

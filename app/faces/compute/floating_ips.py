@@ -130,7 +130,7 @@ async def compute_allocate_floating_ip(
         floating_ip = await by_uuid.of_id(tx, caller.project_id, allocated.id)
         return answer(OneComputeFloatingIP(floating_ip=_shape(floating_ip)))
 
-    return await once(caller, change)
+    return await once(caller, change, allocates=1)
 
 
 @router.get(

@@ -160,7 +160,7 @@ async def compute_create_server(
         location = {"Location": created.links[0].href}
         return answer(OneServerCreated(server=created), 202, location)
 
-    return await once(caller, change)
+    return await once(caller, change, allocates=int(settings.auto_associate))
 
 
 @router.get(

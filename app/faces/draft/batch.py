@@ -113,7 +113,7 @@ async def allocate_floating_ips(
         )
         return answer(many(allocated))
 
-    return await once(caller, change)
+    return await once(caller, change, allocates=asked.count)
 
 
 @router.post(

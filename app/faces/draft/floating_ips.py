@@ -85,7 +85,8 @@ async def allocate_floating_ip(
         given = await together.allocate(Allocation(caller, pool))
         return details(given) if given else None
 
-    return await once(caller, change, with_others if wish.is_for_any else None)
+    others = with_others if wish.is_for_any else None
+    return await once(caller, change, others, allocates=1)
 
 
 @router.get(

@@ -230,7 +230,7 @@ async def register_server(
         )
         return answer(OneServer(server=_shape(server)))
 
-    return await once(caller, change)
+    return await once(caller, change, allocates=int(settings.auto_associate))
 
 
 @router.get(

@@ -8,6 +8,7 @@ from app.errors import ApiError
 from app.faces.network.extensions import ExtensionNotFound
 from app.ledger import networks, ports, tagging
 from app.ledger.idempotency import KeyReused, RequestInFlight
+from app.pacing import TooManyRequests
 from app.wire.network import refusal_body
 
 FAULTS: dict[type[ApiError], tuple[int, str]] = {
@@ -37,6 +38,7 @@ FAULTS: dict[type[ApiError], tuple[int, str]] = {
     errors.TooLarge: (413, "HTTPRequestEntityTooLarge"),
     errors.UnsupportedType: (415, "HTTPUnsupportedMediaType"),
     KeyReused: (422, "Invalid"),
+    TooManyRequests: (429, "HTTPTooManyRequests"),
     errors.Unavailable: (503, "ServiceUnavailable"),
 }
 """A class that is not here has what the nearest of its ancestors has."""

@@ -72,7 +72,7 @@ async def network_create_floatingip(
         id = await floating_ip_creation.create(tx, caller, asked.creation(), defaults)
         return await _answer(tx, caller, id, 201)
 
-    return await once(caller, change)
+    return await once(caller, change, allocates=1)
 
 
 @router.get(
