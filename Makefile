@@ -18,7 +18,7 @@ CHROMIUM ?= /usr/bin/chromium
 FAKETIME ?= /usr/lib/$(shell uname -m)-linux-gnu/faketime/libfaketime.so.1
 
 .PHONY: help setup run test check format schema openapi docs lock bench clean \
-  fuzz test-browser test-clients test-clock test-compose test-fuzz test-generated \
+  fuzz test-browser test-clients test-clock test-compose test-faults test-fuzz test-generated \
   test-versions mutations
 
 help: ## Say what there is to make.
@@ -97,6 +97,9 @@ $(FAKETIME):
 
 test-clock: setup | $(FAKETIME) ## Let the clock of Postgres jump, under load.
 	FAKETIME=$(FAKETIME) $(BIN)/python -m pytest -q tests/clock $(ARGS)
+
+test-faults: setup ## Break what is around the service, at each statement; as root.
+	$(BIN)/python -m pytest -q -n 4 tests/faults $(ARGS)
 
 fuzz: setup ## Try random requests against a model of the ledger, for minutes.
 	$(BIN)/python -m tests.machine $(ARGS)

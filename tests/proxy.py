@@ -120,8 +120,8 @@ class Proxy:
             self._writers.add(upstream)
             upstream.write(first)
             await self._both_ways(reader, writer, back, upstream)
-        except (OSError, asyncio.IncompleteReadError):
-            pass
+        except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # Whoever cancels it ends the loop as well.
         finally:
             for each in (writer, upstream):
                 if each is not None:
