@@ -141,14 +141,14 @@ class Settings(BaseSettings):
         description="Milliseconds that a request may spend on the database.",
     )
     concurrency: int = Field(
-        default=1024,
+        default=2048,
         ge=1,
         le=100_000,
         description="Requests under way at once, of each worker; further ones are "
         "refused with 503.",
     )
     project_concurrency: int = Field(
-        default=256,
+        default=1024,
         ge=1,
         le=100_000,
         description="The same of one project, with 429.",

@@ -180,7 +180,7 @@ SENTENCES = {
     415: "Content-Type 'text/csv' cannot be read; "
     "send application/json or application/xml.",
     422: "Idempotency-Key 'tuesday': another request was sent with it before.",
-    429: "The project has 256 requests under way already.",
+    429: "The project has 1024 requests under way already.",
     500: "The server failed; the failure is logged.",
     503: "Other requests hold what this one needs; try again.",
 }
