@@ -14,7 +14,7 @@ from httpx import AsyncClient
 from app import migrations
 from app.database import LedgerDatabase, connection
 from app.main import create_api, wrap
-from app.primary import split
+from app.primary import NoPrimary, Primary, split
 from app.settings import Settings
 from tests import make
 from tests.conftest import make_client
@@ -110,6 +110,8 @@ async def test_a_database_that_takes_no_changes_is_not_ready(
             change = await client.post("/os-floating-ips")
         async with over(settings, both(first, first)) as client:
             nowhere = await client.get("/readyz")
+        with pytest.raises(NoPrimary):
+            await Primary(both(first, first)).connect()
     finally:
         async with connection(database) as lent:
             await lent.execute("SET default_transaction_read_only = off")
